@@ -1,0 +1,24 @@
+"""Where the data folders lie: beside the package in a checkout, inside it in an installed wheel.
+
+    folder("schemas") / "interactions" / "event.json"
+"""
+
+from pathlib import Path
+
+from conformance.errors import DataFolderMissing
+
+__all__ = ["PACKAGE", "folder"]
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def folder(name: str) -> Path:
+    """Give the folder `schemas`, `scenarios` or `cassettes`, wherever this installation keeps it.
+
+    Raises:
+        DataFolderMissing: the installation has no such folder.
+    """
+    for place in (PACKAGE / name, PACKAGE.parent / name):
+        if place.is_dir():
+            return place
+    raise DataFolderMissing(name)

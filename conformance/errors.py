@@ -1,0 +1,271 @@
+"""Every exception of the project, each with a hint and the exit code of the command line.
+
+A run goes through these steps; beside each, what may end it:
+
+    find the data      DataFolderMissing
+    read the contract  SchemaBroken, RequirementBroken            a fault of the harness (3)
+    read the input     PathMissing, NothingToDo, UsageRefused     a fault of the call (2)
+                       RecordingUnreadable                        a finding about the input (1)
+                       ScenarioBroken, CassetteBroken             a fault of the file (2)
+    reach the target   TargetUnreachable, KeyMissing              not enough evidence (5), usage (2)
+    serve              PortTaken, AddressRefused                  usage (2)
+
+The class name is the fact, the message holds the values, the hint is the next action. This module imports
+nothing of ours, so that everyone may import it.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "AddressRefused",
+    "CassetteBroken",
+    "CassetteMiss",
+    "ConformanceError",
+    "DataFolderMissing",
+    "KeyMissing",
+    "NothingToDo",
+    "PathMissing",
+    "PortTaken",
+    "RecordingUnreadable",
+    "RequirementBroken",
+    "ScenarioBroken",
+    "SchemaBroken",
+    "TargetUnreachable",
+    "UsageRefused",
+]
+
+
+@dataclass(eq=False)
+class ConformanceError(Exception):
+    """What every error of the harness is: one sentence, a hint, an exit code."""
+
+    exit_code: ClassVar[int] = 3
+
+    @property
+    def hint(self) -> str:
+        """The next action of the person who reads the error; empty when there is none."""
+        return ""
+
+
+@dataclass(eq=False)
+class DataFolderMissing(ConformanceError):
+    """A data folder lies neither in the checkout nor in the installed package."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"the data folder {self.name!r} is not where the package expects it"
+
+    @property
+    def hint(self) -> str:
+        return "Install the package again: the wheel is incomplete."
+
+
+@dataclass(eq=False)
+class SchemaBroken(ConformanceError):
+    """A schema cannot be used: it does not resolve, has no `$id`, or uses a keyword we do not implement."""
+
+    file: str
+    where: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file} {self.where}: {self.problem}".replace(" :", ":")
+
+    @property
+    def hint(self) -> str:
+        return "schemas/README.md lists the keywords and how files refer to each other."
+
+
+@dataclass(eq=False)
+class RequirementBroken(ConformanceError):
+    """A requirement cannot be used: no source, an id given twice, an unknown check."""
+
+    file: str
+    requirement: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file} {self.requirement}: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return "conformance/contract/requirements/README.md shows a full requirement."
+
+
+@dataclass(eq=False)
+class UsageRefused(ConformanceError):
+    """The words of a call do not fit together."""
+
+    problem: str
+    advice: str = ""
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return self.problem
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class PathMissing(ConformanceError):
+    """A path named on the command line does not exist or cannot be opened."""
+
+    path: str
+    problem: str = "no such file or folder"
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return "Give a file or a folder that exists; paths are taken from the current folder."
+
+
+@dataclass(eq=False)
+class NothingToDo(ConformanceError):
+    """What was asked for selects nothing, so that nothing could be judged."""
+
+    problem: str
+    advice: str = ""
+    exit_code: ClassVar[int] = 5
+
+    def __str__(self) -> str:
+        return self.problem
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class RecordingUnreadable(ConformanceError):
+    """A recording cannot be read to its end: truncated, binary, too large, not what its form promises."""
+
+    file: str
+    problem: str
+    advice: str = ""
+    exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class ScenarioBroken(ConformanceError):
+    """A scenario file is not a scenario, or its parts do not fit together."""
+
+    file: str
+    where: str
+    problem: str
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        place = f"{self.file} {self.where}" if self.where else self.file
+        return f"{place}: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return "scenarios/README.md shows a full scenario."
+
+
+@dataclass(eq=False)
+class CassetteBroken(ConformanceError):
+    """The cassette of a scenario is missing or cannot be read."""
+
+    file: str
+    problem: str
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return "Record it again with `gemini-conformance record`."
+
+
+@dataclass(eq=False)
+class CassetteMiss(ConformanceError):
+    """A scenario sent a request which its cassette does not hold."""
+
+    file: str
+    request: str
+    nearest: str
+    exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        return f"{self.file} holds no answer to {self.request}; {self.nearest}"
+
+    @property
+    def hint(self) -> str:
+        return "The scenario was edited after it was recorded: record it again."
+
+
+@dataclass(eq=False)
+class TargetUnreachable(ConformanceError):
+    """Nothing answers at the target, or it stopped answering."""
+
+    url: str
+    problem: str
+    exit_code: ClassVar[int] = 5
+
+    def __str__(self) -> str:
+        return f"{self.url} {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return "Check the address and that the endpoint is running."
+
+
+@dataclass(eq=False)
+class KeyMissing(ConformanceError):
+    """The live service needs a key and none is set."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return "the live service needs an API key: neither GEMINI_API_KEY nor GOOGLE_API_KEY is set"
+
+    @property
+    def hint(self) -> str:
+        return "export GEMINI_API_KEY=… and run again."
+
+
+@dataclass(eq=False)
+class PortTaken(ConformanceError):
+    """The port asked for is in use."""
+
+    host: str
+    port: int
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return f"port {self.port} on {self.host} is in use"
+
+    @property
+    def hint(self) -> str:
+        return "Choose another with --port, or leave it out: the kernel then gives a free one."
+
+
+@dataclass(eq=False)
+class AddressRefused(ConformanceError):
+    """A server was asked to bind to an address that other machines can reach."""
+
+    host: str
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return f"{self.host} is not a loopback address"
+
+    @property
+    def hint(self) -> str:
+        return "Servers bind to 127.0.0.1 or ::1; --allow-remote lifts this."

@@ -1,0 +1,74 @@
+"""A request and its response as they crossed the wire: raw bytes first.
+
+What a recording does not tell is None, never a guess: a bare body has no status, no headers, no request.
+`wire.trace` reads meaning into exchanges; nothing here parses JSON.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+__all__ = ["Arrival", "Exchange", "Form", "Headers", "Request", "Response", "header"]
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+Form: TypeAlias = Literal["bytes", "events"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """`end` bytes of the body had arrived `time_s` seconds after the request was sent."""
+
+    end: int
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client sent. `url` is absolute, or starts at the path where the host is not known."""
+
+    method: str
+    url: str
+    headers: Headers | None = None
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a server answered.
+
+    status: the HTTP status; None when the recording does not tell.
+    headers: in the order of the wire; None when the recording does not tell.
+    body: the content, after any transfer coding and before any content coding was undone.
+    arrivals: when which part of the body came; empty when nobody measured.
+    whole: False when the connection ended before the response did.
+    form: "bytes" as on the wire, or "events" when the recording kept one JSON event a line and no framing.
+    """
+
+    status: int | None
+    headers: Headers | None
+    body: bytes
+    arrivals: Sequence[Arrival] = ()
+    whole: bool = True
+    form: Form = "bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request with its response; either may be unknown.
+
+    name: what people call it: a scenario's call, a file.
+    excerpt: the recording was shortened by hand, so what is missing proves nothing.
+    """
+
+    request: Request | None
+    response: Response | None
+    name: str = ""
+    excerpt: bool = False
+
+
+def header(headers: Iterable[tuple[str, str]] | None, name: str) -> str | None:
+    """Give the first value of a header, whatever its case; None when it is absent or nothing is known."""
+    for key, value in headers or ():
+        if key.lower() == name:
+            return value
+    return None
