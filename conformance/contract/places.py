@@ -1,6 +1,6 @@
 """Where the data folders lie: beside the package in a checkout, inside it in an installed wheel.
 
-    folder("schemas") / "interactions" / "event.json"
+folder("schemas") / "interactions" / "event.json"
 """
 
 from pathlib import Path

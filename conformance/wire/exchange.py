@@ -38,9 +38,9 @@ class Response:
 
     status: the HTTP status; None when the recording does not tell.
     headers: in the order of the wire; None when the recording does not tell.
-    body: the content, after any transfer coding and before any content coding was undone.
+    body: the content, with transfer and content codings undone.
     arrivals: when which part of the body came; empty when nobody measured.
-    whole: False when the connection ended before the response did.
+    cut: why the response ended before its end, such as "the connection was reset"; empty when it came whole.
     form: "bytes" as on the wire, or "events" when the recording kept one JSON event a line and no framing.
     """
 
@@ -48,7 +48,7 @@ class Response:
     headers: Headers | None
     body: bytes
     arrivals: Sequence[Arrival] = ()
-    whole: bool = True
+    cut: str = ""
     form: Form = "bytes"
 
 
@@ -58,12 +58,15 @@ class Exchange:
 
     name: what people call it: a scenario's call, a file.
     excerpt: the recording was shortened by hand, so what is missing proves nothing.
+    witnessed: the harness saw the request itself, so a header that is not there was not sent; a recording
+        made by others may have had its keys filtered out.
     """
 
     request: Request | None
     response: Response | None
     name: str = ""
     excerpt: bool = False
+    witnessed: bool = False
 
 
 def header(headers: Iterable[tuple[str, str]] | None, name: str) -> str | None:

@@ -55,7 +55,10 @@ class _Step:
                 self._open_text().append(text)
             case {"type": "text_annotation_delta", "annotations": [*annotations]}:
                 self._open_text()
-                self._blocks[-1]["annotations"] = [*_objects(self._blocks[-1].get("annotations")), *annotations]
+                self._blocks[-1]["annotations"] = [
+                    *_objects(self._blocks[-1].get("annotations")),
+                    *annotations,
+                ]
             case {"type": str(kind)} if kind in _MEDIA:
                 self._close_text()
                 self._blocks.append(delta)
@@ -66,7 +69,9 @@ class _Step:
             case {"type": "thought_signature", "signature": signature}:
                 self._fields["signature"] = signature
             case _:
-                self._fields.update((key, told) for key, told in delta.items() if key != "type" and told != "")
+                self._fields.update(
+                    (key, told) for key, told in delta.items() if key != "type" and told != ""
+                )
 
     def _open_text(self) -> list[str]:
         """Give the pieces of the text block that is open, opening one where there is none."""

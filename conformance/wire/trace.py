@@ -159,7 +159,7 @@ class Stream:
     framed: the recording kept the bytes of the frames, so framing can be judged.
     resumed: it may begin in the middle of a conversation, because a client asked to go on after an event
         or because nothing tells what was asked.
-    cut: a transport error ended it.
+    cut: what ended it before its end; empty when nothing did.
     """
 
     events: tuple[Event, ...]
@@ -167,7 +167,7 @@ class Stream:
     framed: bool
     resumed: bool
     excerpt: bool
-    cut: bool
+    cut: str
     frames: tuple[Frame, ...] = ()
 
     @cached_property
@@ -415,7 +415,7 @@ def _stream(
         framed=response.form == "bytes",
         resumed=resumed,
         excerpt=exchange.excerpt,
-        cut=not response.whole,
+        cut=response.cut,
         frames=frames,
     )
 
@@ -423,9 +423,10 @@ def _stream(
 def _is_event_stream(headers: Headers | None, body: bytes) -> bool:
     declared = header(headers, "content-type")
     if declared is not None:
-        return declared.split(";", 1)[0].strip().lower() == "text/event-stream" and not body.lstrip()[
-            :1
-        ] in (b"{", b"[")
+        return declared.split(";", 1)[0].strip().lower() == "text/event-stream" and not body.lstrip()[:1] in (
+            b"{",
+            b"[",
+        )
     return re.match(rb"(?:\xef\xbb\xbf)?[\r\n]*(?::|(?:event|data|id|retry):)", body) is not None
 
 

@@ -1,0 +1,141 @@
+"""How JSON and events are put into HTTP: content types, frames, encodings.
+
+Judged only where the recording kept the bytes. Sources: the streaming guide, RFC 8259, and the WHATWG
+standard for server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+"""
+
+from collections.abc import Iterator
+
+from conformance.judge.verdict import Verdict, broken, kept
+from conformance.wire.exchange import header
+from conformance.wire.trace import UNREADABLE, Event, Trace
+
+__all__ = [
+    "bodies_are_json",
+    "each_event_is_one_data_line",
+    "frames_are_named_for_their_event",
+    "payloads_are_events",
+    "stream_true_answers_with_events",
+    "streams_are_declared_as_streams",
+    "unary_answers_are_declared_as_json",
+    "unary_is_the_default",
+]
+
+
+def stream_true_answers_with_events(trace: Trace) -> Iterator[Verdict]:
+    """A create with `stream: true` that succeeds is answered with events (IX-STREAM-001)."""
+    for call in trace.calls:
+        match call.asked:
+            case {"stream": True} if call.operation == "create" and call.status == 200:
+                if call.stream is not None:
+                    yield kept(call)
+                else:
+                    yield broken(
+                        call, "", f"stream is true, and the answer is {call.content_type or 'no stream'}"
+                    )
+
+
+def unary_is_the_default(trace: Trace) -> Iterator[Verdict]:
+    """A create that does not ask for a stream gets none (IX-CREATE-018)."""
+    for call in trace.calls:
+        match call.asked:
+            case {"stream": True}:
+                continue
+            case dict() if call.operation == "create" and call.status == 200:
+                if call.stream is None:
+                    yield kept(call)
+                else:
+                    yield broken(call, "", "a stream was not asked for, and the answer is one")
+
+
+def streams_are_declared_as_streams(trace: Trace) -> Iterator[Verdict]:
+    """A stream has the content type text/event-stream (SSE-022)."""
+    for call in trace.calls:
+        if call.stream is None or not call.stream.framed or call.headers is None:
+            continue
+        if call.content_type == "text/event-stream":
+            yield kept(call)
+        else:
+            yield broken(call, "", f"the content type of a stream is {call.content_type or 'absent'}")
+
+
+def unary_answers_are_declared_as_json(trace: Trace) -> Iterator[Verdict]:
+    """A unary answer has the content type application/json (HTTP-012)."""
+    for call in trace.calls:
+        if call.stream is not None or call.headers is None or call.status != 200 or call.operation is None:
+            continue
+        if not isinstance(call.answered, dict):
+            continue
+        charset = header(call.headers, "content-type") or ""
+        if call.content_type != "application/json":
+            yield broken(call, "", f"the content type of an interaction is {call.content_type or 'absent'}")
+        elif "charset=" in charset.lower() and "utf-8" not in charset.lower():
+            yield broken(call, "", f"the content type is {charset!r}; JSON is UTF-8")
+        else:
+            yield kept(call)
+
+
+def bodies_are_json(trace: Trace) -> Iterator[Verdict]:
+    """What is neither a stream nor empty is JSON in UTF-8 (HTTP-013)."""
+    for call in trace.calls:
+        if call.stream is None and call.operation is not None and call.exchange.response is not None:
+            if call.answered is UNREADABLE:
+                start = ascii(call.exchange.response.body[:40].decode(errors="replace"))
+                kind = call.content_type or "unknown content type"
+                yield broken(call, "", f"the body is not JSON ({kind}); it begins with {start}")
+            elif isinstance(call.answered, dict):
+                yield kept(call)
+
+
+def payloads_are_events(trace: Trace) -> Iterator[Verdict]:
+    """Each payload is a JSON object that names itself in `event_type` (IX-STREAM-053)."""
+    for stream in trace.streams:
+        for event in stream.payloads:
+            if event.frame is not None and event.frame.cut:
+                continue
+            match event.json:
+                case {"event_type": str()}:
+                    yield kept(event)
+                case dict():
+                    yield broken(event, "", f"there is no event_type; the members are {_members(event)}")
+                case _ if event.json is UNREADABLE:
+                    yield broken(event, "", f"the data is not JSON: {_data(event)}")
+                case _:
+                    yield broken(event, "", f"the data is not a JSON object: {_data(event)}")
+
+
+def _members(event: Event) -> str:
+    return ", ".join(sorted(event.json)[:6]) or "none"
+
+
+def _data(event: Event) -> str:
+    text = event.frame.data if event.frame is not None and event.frame.data is not None else repr(event.json)
+    return ascii(text[:60])
+
+
+def frames_are_named_for_their_event(trace: Trace) -> Iterator[Verdict]:
+    """The `event:` line of a frame repeats the `event_type` of its payload (IX-STREAM-003)."""
+    for stream in trace.streams:
+        if not stream.framed:
+            continue
+        for event in stream.payloads:
+            if event.type is None or event.frame is None:
+                continue
+            if event.frame.event == event.type:
+                yield kept(event)
+            else:
+                yield broken(
+                    event,
+                    "/event_type",
+                    f"the frame is called {event.frame.event!r}, the event {event.type!r}",
+                )
+
+
+def each_event_is_one_data_line(trace: Trace) -> Iterator[Verdict]:
+    """An event is one `data:` line (IX-STREAM-055). Several are valid, and clients must join them."""
+    for stream in trace.streams:
+        for event in stream.payloads:
+            if event.frame is not None and event.frame.lines == 1:
+                yield kept(event)
+            elif event.frame is not None:
+                yield broken(event, "", f"the payload is spread over {event.frame.lines} data lines")

@@ -1,0 +1,307 @@
+"""The function-call loop: the model asks, the client runs, the next request answers.
+
+    ask     -> status requires_action, function_call{id, name, arguments} for each call
+    answer  -> function_result{call_id, name, result} for each of them, in one input
+
+Stored turns continue by `previous_interaction_id`; with `store: false` the whole history is sent again.
+Source: https://ai.google.dev/gemini-api/docs/function-calling
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.judge.verdict import Verdict, broken, kept
+from conformance.wire.trace import Call, Document, Trace, is_placeholder
+
+__all__ = [
+    "any_forces_a_call",
+    "asking_for_functions_requires_action",
+    "calls_name_declared_functions",
+    "calls_respect_allowed_tools",
+    "every_call_is_answered",
+    "forced_calls_have_required_arguments",
+    "history_is_sent_again",
+    "none_forbids_calls",
+    "results_answer_calls",
+    "stored_calls_are_not_sent_again",
+    "thoughts_are_sent_back_unchanged",
+]
+
+
+def _function_calls(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [step for step in steps if step.get("type") == "function_call"]
+
+
+def _input_steps(call: Call) -> list[dict[str, Any]]:
+    """The steps of a request's input; results that a client nests in a user_input count too."""
+    match call.asked:
+        case {"input": [*items]}:
+            found = [item for item in items if isinstance(item, dict)]
+        case _:
+            return []
+    nested = [
+        block
+        for item in found
+        if item.get("type") == "user_input" and isinstance(item.get("content"), list)
+        for block in item["content"]
+        if isinstance(block, dict) and block.get("type") == "function_result"
+    ]
+    return found + nested
+
+
+def _results(call: Call) -> list[dict[str, Any]]:
+    return [step for step in _input_steps(call) if step.get("type") == "function_result"]
+
+
+def _declared(call: Call) -> dict[str, dict[str, Any]]:
+    """The functions that a request declares, by name."""
+    match call.asked:
+        case {"tools": [*tools]}:
+            return {
+                tool["name"]: tool
+                for tool in tools
+                if isinstance(tool, dict)
+                and tool.get("type") == "function"
+                and isinstance(tool.get("name"), str)
+            }
+    return {}
+
+
+def _other_tools(call: Call) -> set[str]:
+    match call.asked:
+        case {"tools": [*tools]}:
+            return {str(tool.get("type")) for tool in tools if isinstance(tool, dict)} - {"function"}
+    return set()
+
+
+def _choice(call: Call) -> tuple[str | None, list[str] | None]:
+    """The mode of `tool_choice` and the names it allows, each None where nothing is said."""
+    match call.asked:
+        case {"generation_config": {"tool_choice": str(mode)}}:
+            return mode, None
+        case {"generation_config": {"tool_choice": {"allowed_tools": {**allowed}}}}:
+            mode, names = allowed.get("mode"), allowed.get("tools")
+            return (
+                mode if isinstance(mode, str) else None,
+                [str(name) for name in names] if isinstance(names, list) else None,
+            )
+    return None, None
+
+
+def _answered(trace: Trace) -> Iterator[Call]:
+    """The creates whose request is known and whose answer is a whole, finished interaction."""
+    for call in trace.calls:
+        if call.operation == "create" and isinstance(call.asked, dict) and call.interaction is not None:
+            if (
+                call.interaction.get("status") in ("completed", "requires_action")
+                and not call.exchange.excerpt
+            ):
+                yield call
+
+
+def asking_for_functions_requires_action(trace: Trace) -> Iterator[Verdict]:
+    """A stored turn that asks for functions ends as requires_action, and no other does (IX-FUNC-003).
+
+    Unstored streams were seen to end as completed with calls pending, so they are not judged.
+    """
+    for call in trace.calls:
+        told = call.interaction
+        if told is None or call.exchange.excerpt or not told.get("id"):
+            continue
+        answered = {step.get("call_id") for step in call.steps if step.get("type") == "function_result"}
+        pending = [step for step in _function_calls(call.steps) if step.get("id") not in answered]
+        match told.get("status"):
+            case "requires_action" if pending:
+                yield kept(call)
+            case "requires_action" if not any("tool_call" in str(step.get("type")) for step in call.steps):
+                yield broken(call, "/status", "the status is requires_action, and no step is a function_call")
+            case "completed" if pending:
+                names = ", ".join(str(step.get("name")) for step in pending)
+                yield broken(call, "/status", f"the status is completed while {names} waits for a result")
+
+
+def calls_name_declared_functions(trace: Trace) -> Iterator[Verdict]:
+    """A function_call names a function that the request declares (IX-FUNC-005)."""
+    for call in _answered(trace):
+        declared = _declared(call)
+        if not declared or _other_tools(call) & {"computer_use", "mcp_server", "tool_search"}:
+            continue
+        for number, step in enumerate(call.steps):
+            match step:
+                case {"type": "function_call", "name": str(name)} if name in declared:
+                    yield kept(call)
+                case {"type": "function_call", "name": str(name)}:
+                    place = f"/steps/{number}/name"
+                    yield broken(call, place, f"{name!r} is not declared (declared: {', '.join(declared)})")
+
+
+def forced_calls_have_required_arguments(trace: Trace) -> Iterator[Verdict]:
+    """When a call is forced or validated, its arguments have what the declaration requires (IX-FUNC-006)."""
+    for call in _answered(trace):
+        if _choice(call)[0] not in ("any", "validated"):
+            continue
+        declared = _declared(call)
+        for number, step in enumerate(call.steps):
+            match step, declared.get(str(step.get("name"))):
+                case {"type": "function_call", "arguments": {**given}}, {
+                    "parameters": {"required": [*required]}
+                }:
+                    missing = [str(name) for name in required if name not in given]
+                    if missing:
+                        place = f"/steps/{number}/arguments"
+                        yield broken(call, place, f"{step['name']} is called without {', '.join(missing)}")
+                    else:
+                        yield kept(call)
+
+
+def any_forces_a_call(trace: Trace) -> Iterator[Verdict]:
+    """`tool_choice: any` makes the model call a function (IX-FUNC-025)."""
+    for call in _answered(trace):
+        if _choice(call)[0] == "any" and _declared(call) and not _results(call):
+            if _function_calls(call.steps):
+                yield kept(call)
+            else:
+                yield broken(call, "/steps", "tool_choice is any, and no step is a function_call")
+
+
+def none_forbids_calls(trace: Trace) -> Iterator[Verdict]:
+    """`tool_choice: none` keeps the model from calling functions (IX-FUNC-026)."""
+    for call in _answered(trace):
+        if _choice(call)[0] == "none":
+            calls = [number for number, step in enumerate(call.steps) if step.get("type") == "function_call"]
+            if calls:
+                yield broken(call, f"/steps/{calls[0]}", "tool_choice is none, and a function is called")
+            else:
+                yield kept(call)
+
+
+def calls_respect_allowed_tools(trace: Trace) -> Iterator[Verdict]:
+    """`allowed_tools` limits which functions are called (IX-FUNC-027)."""
+    for call in _answered(trace):
+        _, allowed = _choice(call)
+        if allowed is None:
+            continue
+        for number, step in enumerate(call.steps):
+            match step:
+                case {"type": "function_call", "name": str(name)} if name in allowed:
+                    yield kept(call)
+                case {"type": "function_call", "name": str(name)}:
+                    yield broken(call, f"/steps/{number}/name", f"{name!r} is not among {', '.join(allowed)}")
+
+
+def _asked_before(trace: Trace, call: Call) -> list[dict[str, Any]] | None:
+    """The function calls that a request can answer; None when a turn of its history is not in the trace."""
+    match call.asked:
+        case {"previous_interaction_id": str(previous)}:
+            before = trace.answering(previous)
+            if before is None or before.position >= call.position:
+                return None
+            return _function_calls(before.steps)
+        case {"input": [*_]}:
+            return _function_calls(_input_steps(call))
+    return None
+
+
+def _answers(trace: Trace) -> Iterator[tuple[Call, Document, list[dict[str, Any]], list[dict[str, Any]]]]:
+    """Requests that bring function results: call, request, results, and the calls they can answer."""
+    for call in trace.calls:
+        if call.operation != "create" or not _results(call):
+            continue
+        asked = _asked_before(trace, call)
+        if asked is None or any(is_placeholder(step.get("id")) for step in asked):
+            continue
+        yield call, Document(call.asked, call.request_place, "request"), _results(call), asked
+
+
+def results_answer_calls(trace: Trace) -> Iterator[Verdict]:
+    """The call_id of a function_result is the id of the function_call that it answers (IX-FUNC-008)."""
+    for _, request, results, asked in _answers(trace):
+        ids = {str(step.get("id")) for step in asked}
+        for result in results:
+            found = result.get("call_id")
+            if is_placeholder(found):
+                continue
+            if found in ids:
+                yield kept(request)
+            else:
+                known = ", ".join(sorted(ids)) or "none"
+                yield broken(request, "/input", f"call_id {found!r} answers no call (calls: {known})")
+
+
+def every_call_is_answered(trace: Trace) -> Iterator[Verdict]:
+    """Each function_call of the turn before is answered exactly once (IX-FUNC-018)."""
+    for _, request, results, asked in _answers(trace):
+        answered = [result.get("call_id") for result in results]
+        if any(is_placeholder(found) for found in answered):
+            continue
+        for step in asked:
+            times = answered.count(step.get("id"))
+            if times == 1:
+                yield kept(request)
+            else:
+                said = "is not answered" if times == 0 else f"is answered {times} times"
+                yield broken(request, "/input", f"the call {step.get('id')!r} of {step.get('name')} {said}")
+
+
+def stored_calls_are_not_sent_again(trace: Trace) -> Iterator[Verdict]:
+    """With `previous_interaction_id` the input holds results, and not the calls again (IX-FUNC-015)."""
+    for call, request, _, asked in _answers(trace):
+        if "previous_interaction_id" not in call.asked:
+            continue
+        again = {step.get("id") for step in asked} & {
+            step.get("id") for step in _function_calls(_input_steps(call))
+        }
+        if again:
+            yield broken(request, "/input", f"the stored call {again.pop()!r} is sent again")
+        else:
+            yield kept(request)
+
+
+def _stateless_answers(trace: Trace) -> Iterator[tuple[Document, list[dict[str, Any]], list[dict[str, Any]]]]:
+    """Unstored requests with results: the request, its input steps, and the steps of the turn they answer."""
+    for call in trace.calls:
+        if call.stored is not False or not _results(call) or "previous_interaction_id" in call.asked:
+            continue
+        wanted = {result.get("call_id") for result in _results(call)}
+        for before in reversed(trace.earlier(call)):
+            if wanted & {step.get("id") for step in _function_calls(before.steps)}:
+                yield Document(call.asked, call.request_place, "request"), _input_steps(call), before.steps
+                break
+
+
+def history_is_sent_again(trace: Trace) -> Iterator[Verdict]:
+    """Without stored state the result comes after the user's input and every step of the model (IX-FUNC-016)."""
+    for request, sent, received in _stateless_answers(trace):
+        kinds = [step.get("type") for step in sent]
+        missing = [
+            step
+            for step in received
+            if step.get("type") in ("function_call", "model_output")
+            and not any(_same(step, other) for other in sent)
+        ]
+        if missing:
+            kind = missing[0].get("type")
+            yield broken(request, "/input", f"a {kind} step of the turn before is not sent again as it came")
+        elif "user_input" not in kinds:
+            yield broken(request, "/input", "the history has no user_input")
+        else:
+            yield kept(request)
+
+
+def _same(received: dict[str, Any], sent: dict[str, Any]) -> bool:
+    """Whether a step came back as it was; an empty signature says nothing and may be left out."""
+    return all(
+        sent.get(key) == value for key, value in received.items() if not (key == "signature" and value == "")
+    )
+
+
+def thoughts_are_sent_back_unchanged(trace: Trace) -> Iterator[Verdict]:
+    """Without stored state the thoughts of the turn before are sent back as they came (IX-FUNC-017)."""
+    for request, sent, received in _stateless_answers(trace):
+        for step in received:
+            if step.get("type") != "thought" or is_placeholder(step.get("signature")):
+                continue
+            if any(other.get("type") == "thought" and _same(step, other) for other in sent):
+                yield kept(request)
+            else:
+                yield broken(request, "/input", "a thought of the turn before is missing or changed")

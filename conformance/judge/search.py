@@ -1,0 +1,112 @@
+"""Grounding with Google Search: steps of the tool, and citations inside the text.
+
+The offsets of a citation count the bytes of the text in UTF-8, and the end is exclusive: so says the schema,
+and so do the recordings; the samples that cut by characters are right for ASCII alone.
+Source: https://ai.google.dev/gemini-api/docs/google-search
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.judge.verdict import Verdict, broken, kept
+from conformance.wire.trace import Call, Trace, is_placeholder
+
+__all__ = [
+    "citation_links_are_web_addresses",
+    "citations_keep_characters_whole",
+    "citations_lie_inside_the_text",
+    "grounded_answers_show_the_search",
+    "searching_needs_no_client",
+]
+
+
+def _tools(call: Call) -> set[str]:
+    match call.asked:
+        case {"tools": [*tools]}:
+            return {str(tool.get("type")) for tool in tools if isinstance(tool, dict)}
+    return set()
+
+
+def _annotations(call: Call) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Every annotation of an answer: its pointer in the interaction, itself, and its text."""
+    for at, step in enumerate(call.steps):
+        if step.get("type") != "model_output" or not isinstance(step.get("content"), list):
+            continue
+        for block_at, block in enumerate(step["content"]):
+            match block:
+                case {"type": "text", "text": str(text), "annotations": [*annotations]}:
+                    for number, annotation in enumerate(annotations):
+                        if isinstance(annotation, dict):
+                            place = f"/steps/{at}/content/{block_at}/annotations/{number}"
+                            yield place, annotation, text
+
+
+def _spans(trace: Trace) -> Iterator[tuple[Call, str, int, int, bytes]]:
+    """The spans of all annotations that tell one: call, pointer, start, end, text in UTF-8."""
+    for call in trace.calls:
+        if call.exchange.excerpt or (call.stream is not None and call.stream.resumed):
+            continue
+        for place, annotation, text in _annotations(call):
+            match annotation.get("start_index", 0), annotation.get("end_index"):
+                case int(start), int(end) if not is_placeholder(text):
+                    yield call, place, start, end, text.encode(errors="surrogatepass")
+
+
+def citations_lie_inside_the_text(trace: Trace) -> Iterator[Verdict]:
+    """A citation marks a part of its text: 0 <= start < end <= bytes of the text (IX-CITE-002)."""
+    for call, place, start, end, text in _spans(trace):
+        if 0 <= start < end <= len(text):
+            yield kept(call)
+        else:
+            yield broken(call, place, f"it marks bytes {start} to {end} of a text of {len(text)} bytes")
+
+
+def citations_keep_characters_whole(trace: Trace) -> Iterator[Verdict]:
+    """The offsets of a citation count UTF-8 bytes, so they never fall inside a character (IX-CITE-003)."""
+    for call, place, start, end, text in _spans(trace):
+        inside = [at for at in (start, end) if 0 <= at < len(text) and text[at] & 0xC0 == 0x80]
+        if inside:
+            yield broken(
+                call, place, f"byte {inside[0]} lies inside a character: the offsets count something else"
+            )
+        elif end <= len(text):
+            yield kept(call)
+
+
+def citation_links_are_web_addresses(trace: Trace) -> Iterator[Verdict]:
+    """A url_citation has a url that people can open (IX-CITE-001)."""
+    for call in trace.calls:
+        for place, annotation, _ in _annotations(call):
+            match annotation:
+                case {"type": "url_citation", "url": str(url)} if is_placeholder(url):
+                    continue
+                case {"type": "url_citation", "url": str(url)} if url.startswith(("https://", "http://")):
+                    yield kept(call)
+                case {"type": "url_citation"}:
+                    found = ascii(annotation.get("url", "absent"))
+                    yield broken(call, place, f"the url of a citation is {found}")
+
+
+def grounded_answers_show_the_search(trace: Trace) -> Iterator[Verdict]:
+    """An answer that cites the web shows the search: a call and its result (IX-SEARCH-002)."""
+    for call in trace.calls:
+        if "google_search" not in _tools(call) or "url_context" in _tools(call) or call.exchange.excerpt:
+            continue
+        cited = [place for place, found, _ in _annotations(call) if found.get("type") == "url_citation"]
+        shown = {step.get("type") for step in call.steps}
+        missing = [name for name in ("google_search_call", "google_search_result") if name not in shown]
+        if cited and missing:
+            yield broken(call, cited[0], f"the web is cited, and no step is a {missing[0]}")
+        elif cited:
+            yield kept(call)
+
+
+def searching_needs_no_client(trace: Trace) -> Iterator[Verdict]:
+    """A search runs on the server: with no other tool, nothing is asked of the client (IX-SEARCH-006)."""
+    for call in trace.calls:
+        if _tools(call) != {"google_search"} or call.interaction is None:
+            continue
+        if call.interaction.get("status") == "requires_action":
+            yield broken(call, "/status", "google_search is the only tool, and the status is requires_action")
+        elif "status" in call.interaction:
+            yield kept(call)

@@ -1,0 +1,79 @@
+"""What only a scenario can expect: that this question gets that kind of answer.
+
+The requirements judge everything else. A miss is a failure against our own server and its cassettes; against
+any other endpoint it is inconclusive, since what a model answers is not part of the contract.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.scenario.scenario import Expectation
+from conformance.wire.trace import Call
+
+__all__ = ["misses_of", "text_of"]
+
+
+def misses_of(expect: Expectation, call: Call) -> Iterator[str]:
+    """Give a sentence for each expectation that an answer does not meet."""
+    if call.status != expect.http:
+        yield f"HTTP {call.status}{_error_shown(call)}; expected HTTP {expect.http}"
+        return
+    status = (call.interaction or {}).get("status")
+    if expect.status is not None and status != expect.status:
+        yield f"the status is {status!r}; expected {expect.status!r}"
+    if expect.error is not None and _code(call) != expect.error:
+        yield f"the error code is {_code(call)!r}; expected {expect.error!r}"
+    if expect.says is not None and not re.search(expect.says, text_of(call)):
+        yield f"the text {_short(text_of(call))} does not match {expect.says!r}"
+    at = 0
+    for wanted in expect.includes:
+        found = next((n for n in range(at, len(call.steps)) if _matches(wanted, call.steps[n])), None)
+        if found is None:
+            kinds = ", ".join(str(step.get("type")) for step in call.steps) or "none"
+            yield f"no step matches {wanted} (steps: {kinds})"
+        else:
+            at = found + 1
+    for kind in expect.lacks:
+        if any(step.get("type") == kind for step in call.steps):
+            yield f"a {kind} step is there; expected none"
+
+
+def text_of(call: Call) -> str:
+    """The text of an answer: that of its model_output steps, joined."""
+    return "".join(
+        block["text"]
+        for step in call.steps
+        if step.get("type") == "model_output" and isinstance(step.get("content"), list)
+        for block in step["content"]
+        if isinstance(block, dict) and isinstance(block.get("text"), str)
+    )
+
+
+def _code(call: Call) -> Any:
+    match call.answered:
+        case {"error": {"code": code}}:
+            return code
+    return None
+
+
+def _error_shown(call: Call) -> str:
+    match call.answered:
+        case {"error": {"message": str(message)}}:
+            return f" ({_short(message)})"
+    return ""
+
+
+def _short(text: str) -> str:
+    return ascii(text if len(text) <= 70 else f"{text[:67]}…")
+
+
+def _matches(wanted: Any, found: Any) -> bool:
+    """Whether everything wanted is found: members of objects, items of lists from the first on."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(
+            key in found and _matches(item, found[key]) for key, item in wanted.items()
+        )
+    if isinstance(wanted, list):
+        return isinstance(found, list) and len(wanted) <= len(found) and all(map(_matches, wanted, found))
+    return bool(wanted == found)

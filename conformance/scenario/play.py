@@ -1,0 +1,127 @@
+"""Playing a scenario: its calls, in order, to one target.
+
+    played = play(scenario, target, api_version="v1beta")
+    played.trace, played.misses, played.stopped
+
+An answer that is not as expected does not end the play; a value that cannot be bound does, since what comes
+after depends on it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from conformance.scenario.expectation import misses_of
+from conformance.scenario.scenario import Scenario, ScenarioCall, fill
+from conformance.scenario.target import Target
+from conformance.wire.exchange import Exchange, Request
+from conformance.wire.trace import Trace
+
+__all__ = ["REVISION", "Miss", "Played", "play"]
+
+REVISION = "2026-05-20"
+"""The `Api-Revision` that the quickstart sends with /v1beta."""
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """An expectation of the scenario that the answer does not meet."""
+
+    call: str
+    exchange: int
+    message: str
+
+
+@dataclass(slots=True)
+class Played:
+    """What came of it.
+
+    stopped: why the calls after the last one were not sent; empty when all were.
+    """
+
+    scenario: Scenario
+    trace: Trace = field(default_factory=lambda: Trace(()))
+    misses: list[Miss] = field(default_factory=list)
+    stopped: str = ""
+
+
+def play(scenario: Scenario, target: Target, *, api_version: str = "v1beta") -> Played:
+    """Send the calls of a scenario and keep what was exchanged.
+
+    Raises:
+        TargetUnreachable: there is no answer to judge.
+        CassetteMiss: the scenario was edited after its cassette was recorded.
+    """
+    played = Played(scenario)
+    exchanges: list[Exchange] = []
+    values: dict[str, Any] = dict(scenario.given)
+    for call in scenario.calls:
+        request = build_request(call, values, target, api_version)
+        answered = target.send(request)
+        exchanges.append(
+            Exchange(answered.request, answered.response, call.name, witnessed=answered.witnessed)
+        )
+        played.trace = Trace.of(exchanges, scenario.id)
+        seen = played.trace.calls[-1]
+        played.misses += [Miss(call.name, seen.position, miss) for miss in misses_of(call.expect, seen)]
+        unbound = _bind(call, seen.interaction, values)
+        if unbound:
+            played.stopped = unbound
+            break
+    return played
+
+
+def build_request(call: ScenarioCall, values: Mapping[str, Any], target: Target, api_version: str) -> Request:
+    """Write the request of a call, its values filled in."""
+    arguments = fill(call.arguments, values)
+    method, path, query = _address(call.operation, arguments, api_version)
+    query |= call.query
+    url = f"{target.url}{path}" + (f"?{urlencode(query)}" if query else "")
+    body = b""
+    if call.body is not None:
+        body = call.body.encode()
+    elif call.operation == "interactions.create":
+        body = json.dumps(arguments, ensure_ascii=False, separators=(",", ":")).encode()
+    headers = {"x-goog-api-key": {"good": target.key, "bad": f"bad-{target.key[:4]}", "none": ""}[call.key]}
+    if body:
+        headers["content-type"] = "application/json"
+    if api_version == "v1beta":
+        headers["api-revision"] = REVISION
+    streams = arguments.get("stream") is True
+    headers["accept"] = "text/event-stream" if streams else "application/json"
+    headers |= {name.lower(): value for name, value in call.headers.items()}
+    sent = tuple((name, value) for name, value in headers.items() if value)
+    return Request(method, url, sent, body)
+
+
+def _address(operation: str, arguments: Mapping[str, Any], version: str) -> tuple[str, str, dict[str, str]]:
+    collection = f"/{version}/interactions"
+    if operation == "interactions.create":
+        return "POST", collection, {}
+    one = f"{collection}/{quote(str(arguments['id']), safe='')}"
+    rest = {key: _query_value(value) for key, value in arguments.items() if key != "id"}
+    match operation:
+        case "interactions.get":
+            return "GET", one, rest
+        case "interactions.delete":
+            return "DELETE", one, rest
+    return "POST", f"{one}/cancel", rest
+
+
+def _query_value(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def _bind(call: ScenarioCall, interaction: Any, values: dict[str, Any]) -> str:
+    """Bind what a call names from its answer; say why it cannot be bound, or nothing."""
+    import jsonpath_rfc9535
+
+    for name, path in call.bind.items():
+        nodes = jsonpath_rfc9535.find(path, interaction) if interaction is not None else []
+        if not nodes:
+            what = "the answer is no interaction" if interaction is None else f"nothing matches {path}"
+            return f"after the call {call.name}, <{name}> cannot be bound: {what}"
+        values[name] = nodes[0].value
+    return ""

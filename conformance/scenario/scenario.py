@@ -1,0 +1,220 @@
+"""Scenario files: read, checked, ready to be played.
+
+    scenario = read_scenario(Path("text.scenario.yaml"))
+    scenario.calls[0].arguments
+
+The format is `schemas/harness/scenario.json`, explained in `scenarios/README.md`. Whatever can be wrong
+before the first request is found here, so that a broken file never sends anything.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from conformance.contract.places import folder
+from conformance.contract.registry import registry
+from conformance.errors import ScenarioBroken
+
+__all__ = ["SUFFIX", "Expectation", "ScenarioCall", "Scenario", "fill", "read_scenario", "scenario_id"]
+
+SUFFIX = ".scenario.yaml"
+_NAME = re.compile(r"<([a-z][a-z0-9_]*)(\.\.\.)?>")
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What one call expects; None stands for "nothing expected"."""
+
+    http: int = 200
+    status: str | None = None
+    error: str | int | None = None
+    says: str | None = None
+    includes: tuple[dict[str, Any], ...] = ()
+    lacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioCall:
+    """One call of a scenario, its values not yet filled in."""
+
+    name: str
+    operation: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    body: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    key: str = "good"
+    expect: Expectation = Expectation()
+    bind: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A conversation.
+
+    id: its path below `scenarios/` without the ending, or the file's own name for a file elsewhere.
+    """
+
+    id: str
+    file: Path
+    title: str
+    source: str
+    exercises: tuple[str, ...]
+    given: Mapping[str, Any]
+    calls: tuple[ScenarioCall, ...]
+
+
+def scenario_id(path: Path) -> str:
+    """Give the id of a scenario file: `interactions/text`, or `text` for a file outside our folder."""
+    try:
+        relative = path.resolve().relative_to(folder("scenarios").resolve())
+    except ValueError:
+        relative = Path(path.name)
+    return relative.as_posix().removesuffix(SUFFIX)
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read and check a scenario.
+
+    Raises:
+        ScenarioBroken: it is not YAML, not a scenario, names a requirement that does not exist, or uses a
+            value that nothing binds. The message names the place.
+    """
+    data = _parse(path)
+    problem = _schema_problem(data)
+    if problem is not None:
+        raise ScenarioBroken(str(path), *problem)
+    calls = tuple(_call(entry) for entry in data["calls"])
+    scenario = Scenario(
+        id=scenario_id(path),
+        file=path,
+        title=data["title"],
+        source=data["source"],
+        exercises=tuple(data["exercises"]),
+        given=data.get("given", {}),
+        calls=calls,
+    )
+    for where, what in _inconsistencies(scenario):
+        raise ScenarioBroken(str(path), where, what)
+    return scenario
+
+
+def _parse(path: Path) -> Any:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 (both loaders are safe)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ScenarioBroken(str(path), f"line {line}", f"not YAML: {error.problem}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ScenarioBroken(str(path), "", f"not YAML: {str(error).splitlines()[0]}") from None
+    except OSError as error:
+        raise ScenarioBroken(str(path), "", f"cannot be read: {error.strerror}") from None
+    return data
+
+
+@cache
+def _validator() -> Any:
+    import json
+
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads((folder("schemas") / "harness" / "scenario.json").read_bytes())
+    return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def _schema_problem(data: Any) -> tuple[str, str] | None:
+    from jsonschema.exceptions import best_match
+
+    error = best_match(_validator().iter_errors(data))
+    if error is None:
+        return None
+    message = "; ".join(error.message.split("\n"))
+    short = message if len(message) <= 160 else f"{message[:157]}…"
+    return "/".join(str(part) for part in error.absolute_path), short
+
+
+def _call(entry: Mapping[str, Any]) -> ScenarioCall:
+    expect = dict(entry.get("expect", {}))
+    for key in ("includes", "lacks"):
+        expect[key] = tuple(expect.get(key, ()))
+    rest = {key: value for key, value in entry.items() if key != "expect"}
+    return ScenarioCall(**rest, expect=Expectation(**expect))
+
+
+def _inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    known = registry()
+    for number, name in enumerate(scenario.exercises):
+        if name not in known:
+            yield f"exercises/{number}", f"there is no requirement {name}"
+        elif not known[name].checks:
+            yield f"exercises/{number}", f"{name} has no checks: {known[name].excluded}"
+    bound = set(scenario.given)
+    seen: set[str] = set()
+    for number, call in enumerate(scenario.calls):
+        where = f"calls/{number}"
+        if call.name in seen:
+            yield f"{where}/name", f"two calls are called {call.name!r}"
+        seen.add(call.name)
+        for name in _names(call.arguments):
+            if name not in bound:
+                choice = ", ".join(sorted(bound)) or "none"
+                yield f"{where}/arguments", f"<{name}> is bound by nothing before it (bound: {choice})"
+        if call.operation != "interactions.create" and "id" not in call.arguments:
+            yield f"{where}/arguments", f"{call.operation} needs an id"
+        for name, path in call.bind.items():
+            if fault := _jsonpath_fault(path):
+                yield f"{where}/bind/{name}", f"{path!r} is not JSONPath: {fault}"
+        bound |= call.bind.keys()
+
+
+def _jsonpath_fault(path: str) -> str:
+    import jsonpath_rfc9535
+
+    try:
+        jsonpath_rfc9535.compile(path)
+    except jsonpath_rfc9535.JSONPathError as error:
+        return str(error).splitlines()[0]
+    return ""
+
+
+def _names(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            if found := _NAME.fullmatch(value):
+                yield found[1]
+        case dict():
+            for item in value.values():
+                yield from _names(item)
+        case list():
+            for item in value:
+                yield from _names(item)
+
+
+def fill(value: Any, values: Mapping[str, Any]) -> Any:
+    """Put bound values where their names stand: `<name>` for the value, `<name...>` for each item of a list.
+
+    >>> fill({"input": ["<first>", "<rest...>"]}, {"first": 1, "rest": [2, 3]})
+    {'input': [1, 2, 3]}
+    """
+    match value:
+        case str():
+            found = _NAME.fullmatch(value)
+            return fill(values[found[1]], values) if found else value
+        case dict():
+            return {key: fill(item, values) for key, item in value.items()}
+        case list():
+            filled: list[Any] = []
+            for item in value:
+                found = _NAME.fullmatch(item) if isinstance(item, str) else None
+                if found and found[2]:
+                    filled.extend(fill(values[found[1]], values))
+                else:
+                    filled.append(fill(item, values))
+            return filled
+    return value

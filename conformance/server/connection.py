@@ -1,0 +1,256 @@
+"""One connection: requests in by h11, answers out in our own bytes, piece by piece.
+
+    await loop.create_server(lambda: Connection(service, limits, connections), host, port)
+
+h11 (https://h11.readthedocs.io) reads; it never writes, since the bytes of an answer are ours to the letter.
+Each piece of an answer is one write. While a client does not read, nothing more is written to it and nothing
+read from it, so that it cannot make the server grow; while an answer goes out, the next request waits.
+
+Deadlines are looked at from outside: whoever owns the set of connections calls `expire` now and then.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import h11
+
+from conformance.server.answer import Answer
+from conformance.server.refusal import FrontEndRefused, Refused
+from conformance.server.service import Service
+from conformance.wire.exchange import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Connection", "Limits"]
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_TOO_LARGE = Refused(413, "content_too_large", "The body of the request is larger than {} bytes.")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much, and how long, a client may take.
+
+    head: bytes of a request line with its headers; more is answered with 431.
+    body: bytes of a body; more is answered with 413.
+    request_s: seconds for a whole request once its first byte came; later is answered with 408.
+    idle_s: seconds without a request after which the connection is closed.
+    stalled_s: seconds in which a client must read something of its answer, or finish saying goodbye.
+    """
+
+    head: int = 65_536
+    body: int = 20 * 2**20
+    request_s: float = 30.0
+    idle_s: float = 120.0
+    stalled_s: float = 60.0
+    linger_s: float = 2.0
+
+
+class Connection(asyncio.Protocol):
+    """The life of one connection: read a request, answer it, and again.
+
+    States: reading (a request, or waiting for one), answering (an answer goes out), lingering (the last
+    answer is out, and what still comes in is thrown away so that the client can read it).
+    """
+
+    _transport: asyncio.Transport
+
+    def __init__(self, service: Service, limits: Limits, connections: "set[Connection]") -> None:
+        self._service = service
+        self._limits = limits
+        self._connections = connections
+        self._loop = asyncio.get_running_loop()
+        self._pieces: Iterator[bytes] | None = None
+        self._writable = True
+        self._last = False
+        self._lingering = False
+        self._ended = False
+        self._next_request()
+
+    def _next_request(self) -> None:
+        self._reader = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head)
+        self._request: h11.Request | None = None
+        self._body: list[bytes] = []
+        self._size = 0
+        self._deadline = self._loop.time() + self._limits.idle_s
+
+    # What asyncio tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  it does not matter why
+        """Forget everything; a client may go whenever it likes."""
+        self._connections.discard(self)
+        self._pieces = None
+        self._lingering = True
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came in."""
+        if self._lingering:
+            return
+        first = self._request is None and self._reader.trailing_data[0] == b""
+        if first and self._pieces is None:
+            self._deadline = self._loop.time() + self._limits.request_s
+        self._receive(data)
+
+    def eof_received(self) -> bool:
+        """Let an answer that is on its way out be finished; otherwise close."""
+        if self._pieces is None:
+            return False
+        self._last = self._ended = True
+        return True
+
+    def pause_writing(self) -> None:
+        """Stop: the client does not read."""
+        self._writable = False
+        self._deadline = self._loop.time() + self._limits.stalled_s
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._writable = True
+        if self._pieces is not None:
+            self._deliver()
+
+    # What the owner asks for.
+
+    def expire(self, now: float) -> None:
+        """Close, with a word where one is due, when the client took too long."""
+        if now < self._deadline:
+            return
+        half = self._request is not None or self._reader.trailing_data[0] != b""
+        if half and self._pieces is None and not self._lingering:
+            seconds = self._limits.request_s
+            self._refuse(
+                FrontEndRefused(408, f"The request was not whole after {seconds:g} seconds.").answer()
+            )
+        else:
+            self._transport.abort()
+
+    def close(self) -> None:
+        """Close at once."""
+        self._transport.abort()
+
+    # Reading.
+
+    def _receive(self, data: bytes) -> None:
+        try:
+            self._reader.receive_data(data)
+            if self._pieces is None:
+                self._read()
+        except h11.RemoteProtocolError as error:
+            status = error.error_status_hint
+            what = "The head of the request is too large." if status == 431 else "This is not HTTP/1.1."
+            self._refuse(FrontEndRefused(status, what).answer())
+
+    def _read(self) -> None:
+        """Read events until the request is whole or more bytes are needed."""
+        while True:
+            event = self._reader.next_event()
+            if event is h11.NEED_DATA:
+                self._invite()
+                return
+            if isinstance(event, h11.Request):
+                self._request = event
+                if _announced(event) > self._limits.body:
+                    self._refuse_size()
+                    return
+            elif isinstance(event, h11.Data):
+                self._size += len(event.data)
+                if self._size > self._limits.body:
+                    self._refuse_size()
+                    return
+                self._body.append(bytes(event.data))
+            elif isinstance(event, h11.EndOfMessage) and self._request is not None:
+                self._answer(self._request)
+                return
+            else:
+                return
+
+    def _invite(self) -> None:
+        """Answer `Expect: 100-continue`."""
+        if self._reader.they_are_waiting_for_100_continue:
+            self._transport.write(_CONTINUE)
+            # h11 is told, so that it does not ask again.
+            self._reader.send(h11.InformationalResponse(status_code=100, headers=[]))
+
+    def _refuse_size(self) -> None:
+        message = _TOO_LARGE.message.format(self._limits.body)
+        self._refuse(Refused(_TOO_LARGE.status, _TOO_LARGE.code, message).answer())
+
+    # Answering.
+
+    def _answer(self, asked: h11.Request) -> None:
+        request = Request(
+            method=asked.method.decode("ascii"),
+            url=asked.target.decode("latin-1"),
+            headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in asked.headers),
+            body=b"".join(self._body),
+        )
+        answer = self._service.answer(request)
+        self._last = self._reader.their_state is not h11.DONE
+        if asked.http_version < b"1.1":
+            answer = answer.unchunked()
+        self._begin(answer, bodiless=request.method == "HEAD")
+
+    def _refuse(self, answer: Answer) -> None:
+        """Answer what is not a whole request, for the last time on this connection."""
+        self._last = True
+        self._begin(answer)
+
+    def _begin(self, answer: Answer, *, bodiless: bool = False) -> None:
+        self._pieces = answer.pieces(close=self._last, bodiless=bodiless)
+        self._deadline = self._loop.time() + self._limits.stalled_s
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """Write pieces while the client takes them."""
+        pieces, transport = self._pieces, self._transport
+        if pieces is None:
+            return
+        for piece in pieces:
+            if transport.is_closing():
+                return
+            transport.write(piece)
+            if not self._writable:
+                transport.pause_reading()
+                return
+        self._pieces = None
+        self._finish()
+
+    def _finish(self) -> None:
+        """Go on with the next request, of which some may have come already, or say goodbye."""
+        transport = self._transport
+        if transport.is_closing():
+            return
+        transport.resume_reading()
+        if self._last and self._ended:
+            transport.close()
+        elif self._last:
+            self._lingering = True
+            self._deadline = self._loop.time() + self._limits.linger_s
+            transport.write_eof()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        left, _ = self._reader.trailing_data
+        self._next_request()
+        if left:
+            # Not at once: a thousand requests in one segment must not become a thousand stack frames.
+            self._loop.call_soon(self._receive_later, left)
+
+    def _receive_later(self, data: bytes) -> None:
+        if not self._lingering and not self._transport.is_closing():
+            self.data_received(data)
+
+
+def _announced(request: h11.Request) -> int:
+    for name, value in request.headers:
+        if name == b"content-length":
+            return int(value)
+    return 0

@@ -1,0 +1,161 @@
+"""Running the server: in a thread of its own for tests, or in the foreground for the command line.
+
+with serving(seed=7) as server:        # loopback, a port from the kernel, ready when entered
+    server.url                         # "http://127.0.0.1:40123"
+
+serve("127.0.0.1", 8080, seed=7, on_ready=lambda server: print(server.url))
+"""
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from conformance.errors import AddressRefused, PortTaken, UsageRefused
+from conformance.server.connection import Connection, Limits
+from conformance.server.service import Service
+
+__all__ = ["ReferenceServer", "serve", "serving"]
+
+_SWEEP_S = 0.5
+
+
+@dataclass(slots=True, eq=False)
+class ReferenceServer:
+    """A reference server that serves: where it is, and the service behind it."""
+
+    host: str
+    port: int
+    service: Service
+    connections: set[Connection] = field(default_factory=set)
+
+    @property
+    def url(self) -> str:
+        """Its base address, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def seed(self) -> int:
+        """What its ids and signatures are made from."""
+        return self.service.seed
+
+
+@contextlib.contextmanager
+def serving(
+    seed: int = 0, *, host: str = "127.0.0.1", port: int = 0, limits: Limits | None = None
+) -> Iterator[ReferenceServer]:
+    """Serve in a thread with an event loop of its own until the block ends.
+
+    Raises:
+        PortTaken: the port asked for is in use.
+        AddressRefused: the host is not a loopback address.
+    """
+    ready: Future[tuple[ReferenceServer, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def live() -> None:
+        stop = asyncio.Event()
+        try:
+            async with _listening(host, port, seed, limits or Limits(), allow_remote=False) as server:
+                ready.set_result((server, asyncio.get_running_loop(), stop))
+                await stop.wait()
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    thread = threading.Thread(target=asyncio.run, args=(live(),), name="reference server", daemon=True)
+    thread.start()
+    try:
+        server, loop, stop = ready.result()
+    except BaseException:
+        thread.join()
+        raise
+    try:
+        yield server
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    seed: int = 0,
+    on_ready: Callable[[ReferenceServer], None] | None = None,
+    *,
+    allow_remote: bool = False,
+) -> None:
+    """Serve in the foreground until SIGINT or SIGTERM; `on_ready` is called once the port is open.
+
+    Raises:
+        PortTaken: the port asked for is in use.
+        AddressRefused: the host can be reached from other machines, and `allow_remote` is not set.
+        UsageRefused: the host or the port cannot be had at all.
+    """
+
+    async def live() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        async with _listening(host, port, seed, Limits(), allow_remote=allow_remote) as server:
+            if on_ready is not None:
+                on_ready(server)
+            await stop.wait()
+
+    asyncio.run(live())
+
+
+@contextlib.asynccontextmanager
+async def _listening(
+    host: str, port: int, seed: int, limits: Limits, *, allow_remote: bool
+) -> AsyncIterator[ReferenceServer]:
+    address = "127.0.0.1" if host == "localhost" else host
+    if not allow_remote and not _is_loopback(address):
+        raise AddressRefused(host)
+    service = Service(seed)
+    connections: set[Connection] = set()
+    loop = asyncio.get_running_loop()
+    try:
+        listener = await loop.create_server(
+            lambda: Connection(service, limits, connections), address, port, backlog=512
+        )
+    except (OSError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise PortTaken(host, port) from None
+        raise UsageRefused(
+            f"cannot serve on {host} port {port}: {error}", "Choose another with --host or --port."
+        ) from None
+    sweeper = loop.create_task(_sweep(connections, min(_SWEEP_S, limits.request_s / 2)))
+    try:
+        yield ReferenceServer(address, listener.sockets[0].getsockname()[1], service, connections)
+    finally:
+        sweeper.cancel()
+        listener.close()
+        for connection in tuple(connections):
+            connection.close()
+        # One turn of the loop, in which the connections hear that they are closed.
+        await asyncio.sleep(0)
+
+
+async def _sweep(connections: set[Connection], every_s: float) -> None:
+    """Look at the deadlines of all connections now and then: cheaper than a timer for each request."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(every_s)
+        now = loop.time()
+        for connection in tuple(connections):
+            connection.expire(now)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

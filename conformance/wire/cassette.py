@@ -1,0 +1,190 @@
+"""Cassettes: what a scenario exchanged with a target, in the format of vcrpy.
+
+    write_cassette(path, exchanges, provenance)
+    exchanges, provenance = read_cassette(path)
+
+Stock vcrpy plays them. Two more top-level keys, which it passes over, tell where a recording comes from
+(`provenance`) and when the parts of each body arrived (`arrivals`, rows of [end in bytes, milliseconds]).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from conformance.errors import CassetteBroken
+from conformance.wire.exchange import Arrival, Exchange, Headers, Request, Response, header
+from conformance.wire.files import write_atomically
+
+__all__ = ["exchanges_of", "load_yaml", "read_cassette", "write_cassette"]
+
+
+def load_yaml(text: str) -> Any:
+    """Read YAML as vcrpy does: safely, with the few Python tags that its cassettes may hold."""
+    from vcr.serializers import yamlserializer
+
+    return yamlserializer.deserialize(text)
+
+
+def read_cassette(path: Path) -> tuple[list[Exchange], Mapping[str, Any]]:
+    """Read a cassette: its exchanges in order, and its provenance (empty when it tells none).
+
+    Raises:
+        CassetteBroken: there is no such file, or it is not a cassette.
+    """
+    import yaml
+
+    try:
+        data = load_yaml(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CassetteBroken(str(path), "there is no such cassette") from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise CassetteBroken(str(path), f"not a cassette: {str(error).splitlines()[0]}") from None
+    try:
+        exchanges = exchanges_of(data)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise CassetteBroken(str(path), f"not a cassette: {type(error).__name__} {error}") from None
+    provenance = data.get("provenance")
+    return exchanges, provenance if isinstance(provenance, dict) else {}
+
+
+def exchanges_of(data: Mapping[str, Any]) -> list[Exchange]:
+    """Give the exchanges of vcrpy's dictionary, whichever client it was recorded with.
+
+    Raises:
+        ValueError: an interaction has no request or no response: the file was cut.
+    """
+    arrivals = data.get("arrivals") or []
+    exchanges = []
+    for number, entry in enumerate(data["interactions"]):
+        if not isinstance(entry, dict) or not {"request", "response"} <= entry.keys():
+            raise ValueError(f"interaction {number} has no request or no response: the file is cut off")
+        rows = arrivals[number] if number < len(arrivals) else []
+        exchanges.append(Exchange(_request(entry["request"]), _response(entry["response"], rows)))
+    return exchanges
+
+
+def _bytes(value: Any) -> bytes:
+    match value:
+        case None:
+            return b""
+        case bytes():
+            return value
+        case str():
+            return value.encode()
+        case dict() | list():
+            import json
+
+            return json.dumps(value).encode()
+    return bytes(value.read()) if hasattr(value, "read") else str(value).encode()
+
+
+def _headers(value: Any) -> Headers:
+    pairs = value.items() if isinstance(value, dict) else ()
+    return tuple(
+        (str(name), str(one))
+        for name, values in pairs
+        for one in (values if isinstance(values, list) else [values])
+    )
+
+
+def _request(entry: Mapping[str, Any]) -> Request:
+    return Request(
+        str(entry["method"]), str(entry["uri"]), _headers(entry.get("headers")), _bytes(entry.get("body"))
+    )
+
+
+def _response(entry: Mapping[str, Any], rows: Sequence[Sequence[float]]) -> Response:
+    status = entry.get("status", entry.get("status_code"))
+    code = status.get("code") if isinstance(status, dict) else status
+    body = entry.get("body", entry.get("content"))
+    raw = _bytes(body.get("string") if isinstance(body, dict) else body)
+    headers = _headers(entry.get("headers"))
+    return Response(
+        int(code) if code is not None else None,
+        headers,
+        undo_coding(headers, raw),
+        tuple(Arrival(int(end), ms / 1000) for end, ms in rows),
+    )
+
+
+def undo_coding(headers: Headers | None, body: bytes) -> bytes:
+    """Undo gzip or deflate where the headers tell of it and the bytes show it."""
+    import zlib
+
+    coding = (header(headers, "content-encoding") or "").strip().lower()
+    if coding not in ("gzip", "x-gzip", "deflate") or not body.startswith((b"\x1f\x8b", b"\x78")):
+        return body
+    try:
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(body)
+    except zlib.error:
+        return body
+
+
+def write_cassette(path: Path, exchanges: Sequence[Exchange], provenance: Mapping[str, Any]) -> None:
+    """Write a cassette, whole or not at all. The exchanges have been redacted by whoever made them."""
+    data = {
+        "provenance": dict(provenance),
+        "version": 1,
+        "interactions": [
+            {"request": _request_entry(exchange.request), "response": _response_entry(exchange.response)}
+            for exchange in exchanges
+            if exchange.request is not None and exchange.response is not None
+        ],
+        "arrivals": [
+            [[arrival.end, round(arrival.time_s * 1000, 3)] for arrival in exchange.response.arrivals]
+            for exchange in exchanges
+            if exchange.response is not None
+        ],
+    }
+    write_atomically(path, _dump(data).encode())
+
+
+def _request_entry(request: Request) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "uri": request.url,
+        "headers": _header_lists(request.headers),
+        "body": _text(request.body) if request.body else None,
+    }
+
+
+def _response_entry(response: Response) -> dict[str, Any]:
+    return {
+        "status": {"code": response.status, "message": ""},
+        "headers": _header_lists(response.headers),
+        "body": {"string": _text(response.body)},
+    }
+
+
+def _header_lists(headers: Headers | None) -> dict[str, list[str]]:
+    lists: dict[str, list[str]] = {}
+    for name, value in headers or ():
+        lists.setdefault(name, []).append(value)
+    return lists
+
+
+def _text(body: bytes) -> str | bytes:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return body
+
+
+def _dump(data: Mapping[str, Any]) -> str:
+    """Write YAML that people can read: bodies as blocks, keys in our order."""
+    import yaml
+
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # either will do
+        """Bodies of several lines as literal blocks."""
+
+    def text(dumper: Any, value: str) -> Any:
+        style = "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    def row(dumper: Any, value: list[Any]) -> Any:
+        flat = all(isinstance(item, (int, float)) for item in value)
+        return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=flat)
+
+    Dumper.add_representer(str, text)
+    Dumper.add_representer(list, row)
+    return str(yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110))

@@ -1,0 +1,326 @@
+"""Recordings made by anyone: recognised by what is in them, read into traces.
+
+    for trace in load("recordings/"):
+        ...
+    for recording in read_all(["recordings/", "one.sse"]):
+        recording.file, recording.form, recording.exchanges, recording.note
+
+Known forms: a JSON body (answer, error or request), the text of an event stream, JSON lines of events, a
+vcrpy cassette in YAML or JSON, and httpmock's YAML of `when` and `then`. What is not recognised is named and
+left alone. A recording that cannot be read to its end is an error of its own, and the next one is read.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from conformance.errors import ConformanceError, PathMissing, RecordingUnreadable
+from conformance.wire.cassette import exchanges_of, load_yaml
+from conformance.wire.exchange import Exchange, Request, Response
+from conformance.wire.trace import Trace, parse_json
+
+__all__ = ["LARGEST_BYTES", "Recording", "load", "read_all", "read_recording"]
+
+LARGEST_BYTES = 64 * 1024 * 1024
+"""The largest file that is read; a larger one is named and not judged."""
+
+_EXCERPT = re.compile(r"\.(?:excerpt|trimmed|prefix)\.")
+_STREAM = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*(?::|(?:event|data|id|retry):)")
+_STEP = re.compile(r"\w+_call|\w+_result|thought|model_output|user_input")
+_LEGACY_EVENTS = re.compile(r"content\.(?:start|delta|stop)|interaction\.(?:start|complete)")
+_LEGACY = "a recording of the old `outputs` schema, which the service dropped in June 2026: not judged"
+_GENERATE_CONTENT = "a generateContent recording: not judged yet"
+_UNKNOWN = "not recognised as a recording of this API: not judged"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What one file holds.
+
+    form: what it was recognised as; empty when it was not.
+    note: why it is not judged; empty when it is.
+    """
+
+    file: str
+    form: str
+    exchanges: tuple[Exchange, ...] = ()
+    note: str = ""
+
+    @property
+    def trace(self) -> Trace:
+        """The conversation it holds."""
+        return Trace.of(self.exchanges, self.file)
+
+
+def load(path: str | os.PathLike[str]) -> Iterator[Trace]:
+    """Give the conversations below a path: those that are recognised and can be judged.
+
+    Raises:
+        PathMissing: there is nothing at the path.
+        RecordingUnreadable: a file cannot be read to its end.
+    """
+    for recording in read_all([os.fspath(path)]):
+        if isinstance(recording, ConformanceError):
+            raise recording
+        if not recording.note:
+            yield recording.trace
+
+
+def read_all(
+    paths: Iterable[str], *, excerpt: bool = False, largest_bytes: int = LARGEST_BYTES
+) -> Iterator[Recording | RecordingUnreadable]:
+    """Read every file below the paths, in order of name; a file that cannot be read gives its error instead.
+
+    Raises:
+        PathMissing: a path does not exist.
+    """
+    files: list[Path] = []
+    for name in paths:
+        path = Path(name)
+        if path.is_dir():
+            files.extend(sorted(_walk(path)))
+        elif path.exists():
+            files.append(path)
+        else:
+            raise PathMissing(name)
+    for path in files:
+        try:
+            yield read_recording(path, excerpt=excerpt, largest_bytes=largest_bytes)
+        except RecordingUnreadable as error:
+            yield error
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(root, name) for name in names if not name.startswith("."))
+
+
+def read_recording(path: Path, *, excerpt: bool = False, largest_bytes: int = LARGEST_BYTES) -> Recording:
+    """Read one file.
+
+    excerpt: it was shortened by hand; a name with `.excerpt.`, `.trimmed.` or `.prefix.` says so too.
+
+    Raises:
+        RecordingUnreadable: empty, cut off, or not what it begins as.
+    """
+    name = str(path)
+    try:
+        size = path.stat().st_size
+        if size > largest_bytes:
+            limit = largest_bytes // (1024 * 1024)
+            return Recording(
+                name, "", note=f"{size / 1024 / 1024:.0f} MB, over the limit of {limit} MB: not judged"
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecordingUnreadable(name, f"cannot be read: {error.strerror}") from None
+    if not data.strip():
+        raise RecordingUnreadable(name, "the file is empty", "Record it again: nothing was written.")
+    recording = _recognise(name, data)
+    if excerpt or _EXCERPT.search(path.name):
+        cut = tuple(replace(exchange, excerpt=True) for exchange in recording.exchanges)
+        return replace(recording, exchanges=cut)
+    return recording
+
+
+def _recognise(name: str, data: bytes) -> Recording:
+    if b"\0" in data[:4096]:
+        return Recording(name, "", note="a binary file: not judged")
+    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        raise RecordingUnreadable(
+            name,
+            "an HTML page, not an answer of the API",
+            "Something between client and service answered: a proxy, a sign-in page.",
+        )
+    if _STREAM.match(data):
+        return _stream(name, data)
+    if start.startswith((b"{", b"[")):
+        return _json(name, data)
+    return _yaml(name, data)
+
+
+def _answer(body: bytes, *, form: Any = "bytes") -> Exchange:
+    return Exchange(None, Response(None, None, body, form=form))
+
+
+def _stream(name: str, data: bytes) -> Recording:
+    exchange = _answer(data)
+    kinds = {event.type or "" for event in Trace.of([exchange]).streams[0].events}
+    if any(_LEGACY_EVENTS.fullmatch(kind) for kind in kinds):
+        return Recording(name, "event stream", note=_LEGACY)
+    first = next(iter(Trace.of([exchange]).streams[0].payloads), None)
+    if (
+        first is not None
+        and isinstance(first.json, dict)
+        and first.type is None
+        and "candidates" in first.json
+    ):
+        return Recording(name, "event stream", note=_GENERATE_CONTENT)
+    return Recording(name, "event stream", (exchange,))
+
+
+def _json(name: str, data: bytes) -> Recording:
+    value = parse_json(data)
+    if isinstance(value, dict):
+        return _object(name, data, value)
+    if isinstance(value, list):
+        return _array(name, data, value)
+    lines = [line for line in data.splitlines() if line.strip()]
+    first = parse_json(lines[0])
+    if not isinstance(first, dict):
+        raise RecordingUnreadable(
+            name, _where_json_breaks(data), "The recording was cut off or edited; record it again."
+        )
+    for number, line in enumerate(lines, 1):
+        if not isinstance(parse_json(line), dict):
+            raise RecordingUnreadable(name, f"line {number} is not JSON: the file is cut off or edited")
+    return _lines(name, data, [parse_json(line) for line in lines])
+
+
+def _where_json_breaks(data: bytes) -> str:
+    try:
+        json.loads(data.decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        return f"not JSON from line {error.lineno} column {error.colno} on: {error.msg}"
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 at byte {error.start}"
+    except RecursionError:
+        return "nested too deeply to be read"
+    return "not JSON"
+
+
+def _lines(name: str, data: bytes, values: list[dict[str, Any]]) -> Recording:
+    kinds = [value.get("event_type") for value in values]
+    if any(isinstance(kind, str) and _LEGACY_EVENTS.fullmatch(kind) for kind in kinds):
+        return Recording(name, "JSON lines", note=_LEGACY)
+    if isinstance(kinds[0], str):
+        return Recording(name, "JSON lines", (_answer(data, form="events"),))
+    return Recording(name, "", note=_UNKNOWN)
+
+
+def _array(name: str, data: bytes, values: list[Any]) -> Recording:
+    match values:
+        case [{"event_type": str()}, *_]:
+            lines = b"\n".join(json.dumps(value).encode() for value in values)
+            return Recording(name, "JSON list of events", (_answer(lines, form="events"),))
+        case [{"error": dict()}]:
+            return Recording(name, "JSON body", (_answer(data),))
+        case [{"candidates": _}, *_]:
+            return Recording(name, "JSON body", note=_GENERATE_CONTENT)
+    return Recording(name, "", note=_UNKNOWN)
+
+
+def _object(name: str, data: bytes, value: dict[str, Any]) -> Recording:
+    match value:
+        case {"interactions": [*_], "version": _}:
+            return _cassette(name, value)
+        case {"event_type": str()}:
+            return _lines(name, json.dumps(value).encode(), [value])
+        case {"outputs": _} | {"object": "interaction", "role": _} if "steps" not in value:
+            return Recording(name, "JSON body", note=_LEGACY)
+        case {"candidates": _} | {"promptFeedback": _} | {"totalTokens": _} | {"contents": _}:
+            return Recording(name, "JSON body", note=_GENERATE_CONTENT)
+        case (
+            {"error": _}
+            | {"object": "interaction"}
+            | {"status": str(), "usage": _}
+            | {"status": str(), "steps": _}
+        ):
+            return Recording(name, "JSON body", (_answer(data),))
+        case {"type": str(kind)} if _STEP.fullmatch(kind):
+            return Recording(name, "JSON step", (_answer(data),))
+        case {"model": _, "input": _} | {"agent": _, "input": _}:
+            request = Request("POST", "/v1beta/interactions", None, data)
+            return Recording(name, "JSON request", (Exchange(request, None),))
+    return Recording(name, "", note=_UNKNOWN)
+
+
+def _yaml(name: str, data: bytes) -> Recording:
+    import yaml
+
+    if not re.search(rb"^(?:interactions|when|version):", data, re.MULTILINE):
+        return Recording(name, "", note=_UNKNOWN)
+    try:
+        text = data.decode("utf-8-sig")
+        if re.search(r"^when:", text, re.MULTILINE):
+            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+            return _httpmock(name, [entry for entry in yaml.load_all(text, Loader=loader) if entry])  # noqa: S506
+        value = load_yaml(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise RecordingUnreadable(
+            name,
+            f"not YAML from line {line} on: {error.problem}",
+            "The file is cut off or edited; record it again.",
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecordingUnreadable(name, f"not YAML: {str(error).splitlines()[0]}") from None
+    match value:
+        case {"interactions": [*_]}:
+            return _cassette(name, value)
+        case {"version": _, **rest} if "interactions" in rest or rest.keys() <= {"provenance", "arrivals"}:
+            raise RecordingUnreadable(name, "a cassette without interactions: the file is cut off")
+    return Recording(name, "", note=_UNKNOWN)
+
+
+def _cassette(name: str, value: dict[str, Any]) -> Recording:
+    try:
+        exchanges = exchanges_of(value)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
+        raise RecordingUnreadable(
+            name, said, "The cassette was cut off or edited; record it again."
+        ) from None
+    return _of_this_api(name, "vcrpy cassette", exchanges)
+
+
+def _httpmock(name: str, entries: list[Any]) -> Recording:
+    exchanges = []
+    for entry in entries:
+        match entry:
+            case {
+                "when": {"method": str(method), "path": str(path)} as when,
+                "then": {"status": int(status)} as then,
+            }:
+                query = "&".join(f"{pair['name']}={pair['value']}" for pair in when.get("query_param") or ())
+                request = Request(
+                    method,
+                    f"{path}?{query}" if query else path,
+                    tuple((pair["name"], pair["value"]) for pair in when.get("header") or ()),
+                    str(when.get("body") or "").encode(),
+                )
+                headers = tuple((pair["name"], pair["value"]) for pair in then.get("header") or ())
+                exchanges.append(
+                    Exchange(request, Response(status, headers, str(then.get("body") or "").encode()))
+                )
+            case _:
+                raise RecordingUnreadable(
+                    name, f"exchange {len(exchanges)} has no `when` or no `then`: the file is cut off"
+                )
+    return _of_this_api(name, "httpmock exchanges", exchanges)
+
+
+def _of_this_api(name: str, form: str, exchanges: list[Exchange]) -> Recording:
+    """Keep a conversation whose exchanges are ours; name one that is not."""
+    trace = Trace.of(exchanges)
+    if any(call.operation is not None for call in trace.calls):
+        for call in trace.calls:
+            if isinstance(call.interaction, dict) and "outputs" in call.interaction:
+                return Recording(name, form, note=_LEGACY)
+        return Recording(name, form, tuple(exchanges))
+    if any(
+        re.search(r":(?:stream)?generateContent|:\w*[eE]mbedContents?|:countTokens", url)
+        for url in _urls(exchanges)
+    ):
+        return Recording(name, form, note=_GENERATE_CONTENT)
+    return Recording(name, form, note=_UNKNOWN)
+
+
+def _urls(exchanges: list[Exchange]) -> Iterator[str]:
+    return (exchange.request.url for exchange in exchanges if exchange.request is not None)
