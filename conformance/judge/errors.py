@@ -30,12 +30,12 @@ def _error(call: Call) -> tuple[Subject, str, dict[str, Any]] | None:
     if isinstance(body, list) and body:  # the front end wraps its envelope in a list now and then
         body = body[0]
     match body:
-        case {"error": {**error}}:
+        case {"error": dict(error)}:
             return call, "/error", error
     if call.stream is not None and call.stream.errors:
         event = call.stream.errors[0]
         match event.json:
-            case {"error": {**error}}:
+            case {"error": dict(error)}:
                 return event, "/error", error
     return None
 

@@ -79,10 +79,10 @@ def _choice(call: Call) -> tuple[str | None, list[str] | None]:
     match call.asked:
         case {"generation_config": {"tool_choice": str(mode)}}:
             return mode, None
-        case {"generation_config": {"tool_choice": {"allowed_tools": {**allowed}}}}:
-            mode, names = allowed.get("mode"), allowed.get("tools")
+        case {"generation_config": {"tool_choice": {"allowed_tools": dict(allowed)}}}:
+            told, names = allowed.get("mode"), allowed.get("tools")
             return (
-                mode if isinstance(mode, str) else None,
+                told if isinstance(told, str) else None,
                 [str(name) for name in names] if isinstance(names, list) else None,
             )
     return None, None
@@ -143,7 +143,7 @@ def forced_calls_have_required_arguments(trace: Trace) -> Iterator[Verdict]:
         declared = _declared(call)
         for number, step in enumerate(call.steps):
             match step, declared.get(str(step.get("name"))):
-                case {"type": "function_call", "arguments": {**given}}, {
+                case {"type": "function_call", "arguments": dict(given)}, {
                     "parameters": {"required": [*required]}
                 }:
                     missing = [str(name) for name in required if name not in given]

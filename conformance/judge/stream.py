@@ -61,7 +61,7 @@ def created_describes_the_interaction(trace: Trace) -> Iterator[Verdict]:
     """`interaction.created` tells id, status in_progress, object, and model or agent (IX-STREAM-005)."""
     for stream in trace.streams:
         match stream.created:
-            case Event(json={"interaction": {**told}}) as event:
+            case Event(json={"interaction": dict(told)}) as event:
                 missing = [key for key in ("id", "status", "object") if key not in told]
                 if "model" not in told and "agent" not in told:
                     missing.append("model or agent")
@@ -163,7 +163,9 @@ def the_end_is_told(trace: Trace) -> Iterator[Verdict]:
 
 
 def _named(event: Event) -> str:
-    return "an event that is not JSON" if event.json is UNREADABLE else str(event.type)
+    if event.json is UNREADABLE:
+        return "an event that is not JSON"
+    return event.type or "an event without event_type"
 
 
 def done_closes_the_stream(trace: Trace) -> Iterator[Verdict]:

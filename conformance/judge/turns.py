@@ -4,7 +4,6 @@ Source: https://ai.google.dev/gemini-api/docs/interactions-overview
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.trace import Call, Trace, is_placeholder
@@ -59,16 +58,6 @@ def answers_hold_this_turn_alone(trace: Trace) -> Iterator[Verdict]:
             yield kept(call)
 
 
-def _text(steps: list[dict[str, Any]]) -> str:
-    return "".join(
-        block["text"]
-        for step in steps
-        if step.get("type") == "model_output" and isinstance(step.get("content"), list)
-        for block in step["content"]
-        if isinstance(block, dict) and isinstance(block.get("text"), str)
-    )
-
-
 def stored_text_is_the_streamed_text(trace: Trace) -> Iterator[Verdict]:
     """The text of a stream is the text of the interaction that is stored (IX-STREAM-050)."""
     for call in trace.calls:
@@ -77,7 +66,7 @@ def stored_text_is_the_streamed_text(trace: Trace) -> Iterator[Verdict]:
         streamed = trace.answering(call.id)
         if streamed is None or streamed.stream is None or streamed.stream.completed is None:
             continue
-        if _text(call.steps) == _text(streamed.steps):
+        if call.text == streamed.text:
             yield kept(call)
         else:
             yield broken(call, "/steps", "the stored text differs from the streamed text")

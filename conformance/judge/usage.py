@@ -34,11 +34,11 @@ def _usages(trace: Trace) -> Iterator[tuple[Subject, str, dict[str, Any]]]:
         if call.stream is not None:
             for event in call.stream.named("interaction.completed"):
                 match event.json:
-                    case {"interaction": {"usage": {**usage}}}:
+                    case {"interaction": {"usage": dict(usage)}}:
                         yield event, "/interaction/usage", usage
         elif call.interaction is not None:
             match call.interaction:
-                case {"usage": {**usage}}:
+                case {"usage": dict(usage)}:
                     yield call, "/usage", usage
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from conformance.scenario.scenario import Expectation
 from conformance.wire.trace import Call
 
-__all__ = ["misses_of", "text_of"]
+__all__ = ["misses_of"]
 
 
 def misses_of(expect: Expectation, call: Call) -> Iterator[str]:
@@ -24,8 +24,8 @@ def misses_of(expect: Expectation, call: Call) -> Iterator[str]:
         yield f"the status is {status!r}; expected {expect.status!r}"
     if expect.error is not None and _code(call) != expect.error:
         yield f"the error code is {_code(call)!r}; expected {expect.error!r}"
-    if expect.says is not None and not re.search(expect.says, text_of(call)):
-        yield f"the text {_short(text_of(call))} does not match {expect.says!r}"
+    if expect.says is not None and not re.search(expect.says, call.text):
+        yield f"the text {_short(call.text)} does not match {expect.says!r}"
     at = 0
     for wanted in expect.includes:
         found = next((n for n in range(at, len(call.steps)) if _matches(wanted, call.steps[n])), None)
@@ -37,17 +37,6 @@ def misses_of(expect: Expectation, call: Call) -> Iterator[str]:
     for kind in expect.lacks:
         if any(step.get("type") == kind for step in call.steps):
             yield f"a {kind} step is there; expected none"
-
-
-def text_of(call: Call) -> str:
-    """The text of an answer: that of its model_output steps, joined."""
-    return "".join(
-        block["text"]
-        for step in call.steps
-        if step.get("type") == "model_output" and isinstance(step.get("content"), list)
-        for block in step["content"]
-        if isinstance(block, dict) and isinstance(block.get("text"), str)
-    )
 
 
 def _code(call: Call) -> Any:

@@ -123,6 +123,7 @@ def understand(body: dict[str, Any], account: str, memory: Memory) -> Asked:
         Refused: with the reason.
     """
     _refuse_turns(body)
+    _refuse_strangers(body)
     _refuse_shape(body)
     model, name = _model(body)
     _refuse_combinations(body, model)
@@ -148,6 +149,16 @@ def _refuse_turns(body: Mapping[str, Any]) -> None:
                 f"{place} is a turn of the older API, {{role, content}}. "
                 "The steps schema takes steps, such as {type: user_input, content}."
             )
+
+
+def _refuse_strangers(body: Mapping[str, Any]) -> None:
+    """Refuse keys that do not go together; the schemas would only call the second one unknown."""
+    if "model" in body and "agent" in body:
+        raise invalid("Provide either a 'model' or an 'agent', not both.")
+    if "agent" in body and "generation_config" in body:
+        raise invalid("'generation_config' goes with a model; an agent takes 'agent_config'.")
+    if "agent" not in body and "agent_config" in body:
+        raise invalid("'agent_config' goes with an agent; a model takes 'generation_config'.")
 
 
 def _refuse_shape(body: dict[str, Any]) -> None:
@@ -199,8 +210,6 @@ def _type_at(pointer: str, body: Any) -> Any:
 
 def _model(body: Mapping[str, Any]) -> tuple[Model, str]:
     match body:
-        case {"model": _, "agent": _}:
-            raise invalid("Provide either a 'model' or an 'agent', not both.")
         case {"model": str(name)}:
             if (model := find_model(name)) is None:
                 raise Refused(404, "model_not_found", _unknown("Model", name, models()))
@@ -220,10 +229,6 @@ def _unknown(kind: str, name: str, known: Mapping[str, Model]) -> str:
 
 
 def _refuse_combinations(body: Mapping[str, Any], model: Model) -> None:
-    if model.agent and "generation_config" in body:
-        raise invalid("'generation_config' goes with a model; an agent takes 'agent_config'.")
-    if not model.agent and "agent_config" in body:
-        raise invalid("'agent_config' goes with an agent; a model takes 'generation_config'.")
     if "cached_content" in body:
         raise invalid("Unknown parameter 'cached_content'.")
     if body.get("background") is True:

@@ -156,6 +156,9 @@ class Connection(asyncio.Protocol):
                 return
             if isinstance(event, h11.Request):
                 self._request = event
+                if event.http_version not in (b"1.0", b"1.1"):
+                    self._refuse(FrontEndRefused(505, "This server speaks HTTP/1.1.").answer())
+                    return
                 if _announced(event) > self._limits.body:
                     self._refuse_size()
                     return
@@ -233,7 +236,10 @@ class Connection(asyncio.Protocol):
         elif self._last:
             self._lingering = True
             self._deadline = self._loop.time() + self._limits.linger_s
-            transport.write_eof()
+            try:
+                transport.write_eof()
+            except OSError:  # the client has left meanwhile
+                transport.abort()
         else:
             self._go_on()
 

@@ -1,8 +1,8 @@
 """From what the model says to what goes over the wire: the steps, the object, the events.
 
     made = make(asked, reply, identity)
-    made.body                     # the unary answer
-    frames(made, model)           # the same as a stream
+    made.body                                              # the unary answer
+    frames(made.id, made.body, empty_signature=False)      # the same as a stream
 
 Key order, the partial steps of `step.start` and the fields of each event are those of the recordings
 (research/wire.md, sections 1 to 4). Both forms are made from one list of steps, so they cannot differ.
@@ -21,7 +21,7 @@ from conformance.server.asked import Asked
 from conformance.server.identity import Identity
 from conformance.server.model import Reply
 
-__all__ = ["Made", "count_tokens", "frames", "make", "stream_of"]
+__all__ = ["Made", "count_tokens", "frames", "make"]
 
 _THOUGHT_TOKENS = 16
 _PIECES = (18, 71, 34, 97, 53)
@@ -222,16 +222,11 @@ def _citation(text: str, of: str, url: str, title: str) -> dict[str, Any]:
     }
 
 
-def frames(made: Made, *, empty_signature: bool) -> Iterator[bytes]:
-    """Give the frames of the stream of an interaction, the `[DONE]` frame last.
+def frames(interaction_id: str, body: Mapping[str, Any], *, empty_signature: bool) -> Iterator[bytes]:
+    """Give the frames that tell a finished interaction, the `[DONE]` frame last.
 
     `empty_signature`: a function_call starts with `"signature":""`, as from gemini-2.5-flash.
     """
-    yield from stream_of(made.id, made.body, empty_signature=empty_signature)
-
-
-def stream_of(interaction_id: str, body: Mapping[str, Any], *, empty_signature: bool) -> Iterator[bytes]:
-    """Give the frames that tell a finished interaction."""
     who = "agent" if "agent" in body else "model"
     created = {
         "id": interaction_id,

@@ -15,6 +15,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 from conformance.errors import AddressRefused, PortTaken, UsageRefused
 from conformance.server.connection import Connection, Limits
@@ -119,9 +120,10 @@ async def _listening(
     address = "127.0.0.1" if host == "localhost" else host
     if not allow_remote and not _is_loopback(address):
         raise AddressRefused(host)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_report)
     service = Service(seed)
     connections: set[Connection] = set()
-    loop = asyncio.get_running_loop()
     try:
         listener = await loop.create_server(
             lambda: Connection(service, limits, connections), address, port, backlog=512
@@ -142,6 +144,14 @@ async def _listening(
             connection.close()
         # One turn of the loop, in which the connections hear that they are closed.
         await asyncio.sleep(0)
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report what goes wrong in the loop, but not that a client left, which asyncio can meet anywhere."""
+    error = context.get("exception")
+    if isinstance(error, ConnectionError) or (isinstance(error, OSError) and error.errno == errno.ENOTCONN):
+        return
+    loop.default_exception_handler(context)
 
 
 async def _sweep(connections: set[Connection], every_s: float) -> None:

@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from conformance.server.answer import Answer, event_stream, json_answer
 from conformance.server.asked import parse, understand
 from conformance.server.identity import Identity, account_of
-from conformance.server.interaction import frames, make, stream_of
+from conformance.server.interaction import frames, make
 from conformance.server.memory import Memory, Stored
 from conformance.server.model import respond
 from conformance.server.refusal import FrontEndRefused, Refused, invalid
@@ -79,7 +79,7 @@ class Service:
         identity = Identity(self.seed, account, self.memory.next_number(account))
         made = make(asked, reply, identity)
         if asked.stream:
-            answer = event_stream(frames(made, empty_signature=asked.model.empty_signature))
+            answer = event_stream(frames(made.id, made.body, empty_signature=asked.model.empty_signature))
         else:
             answer = json_answer(200, made.body)
         if asked.store:
@@ -97,9 +97,7 @@ class Service:
             raise Refused(501, "unimplemented", "This server does not resume streams yet.")
         stored = self._stored(account, interaction_id)
         if stream:
-            return event_stream(
-                stream_of(stored.id, stored.body, empty_signature=_empty_signature(stored.body))
-            )
+            return event_stream(frames(stored.id, stored.body, empty_signature=_empty_signature(stored.body)))
         steps = [*stored.turn, *stored.body.get("steps", ())]
         return json_answer(200, _with_steps(stored.body, steps))
 

@@ -148,8 +148,8 @@ class StepLife:
         """Its deltas of one type, each with the event that brought it."""
         for event in self.deltas:
             match event.json:
-                case {"delta": {"type": found, **rest}} if found == kind:
-                    yield event, rest
+                case {"delta": dict(delta)} if delta.get("type") == kind:
+                    yield event, delta
 
 
 @dataclass(frozen=True)
@@ -294,6 +294,18 @@ class Call:
                 return [step for step in steps if isinstance(step, dict)]
         return []
 
+    @cached_property
+    def text(self) -> str:
+        """The text of its interaction: that of all model_output steps, joined."""
+        blocks = [
+            block
+            for step in self.steps
+            if step.get("type") == "model_output" and isinstance(step.get("content"), list)
+            for block in step["content"]
+            if isinstance(block, dict)
+        ]
+        return "".join(block["text"] for block in blocks if isinstance(block.get("text"), str))
+
 
 def _looks_like_interaction(body: dict[str, Any]) -> bool:
     return "status" in body or "steps" in body or body.get("object") == "interaction"
@@ -421,12 +433,10 @@ def _stream(
 
 
 def _is_event_stream(headers: Headers | None, body: bytes) -> bool:
-    declared = header(headers, "content-type")
-    if declared is not None:
-        return declared.split(";", 1)[0].strip().lower() == "text/event-stream" and not body.lstrip()[:1] in (
-            b"{",
-            b"[",
-        )
+    """Tell a stream by its content type, unless the bytes speak against it; else by its bytes."""
+    declared = (header(headers, "content-type") or "").split(";", 1)[0].strip().lower()
+    if declared == "text/event-stream":
+        return not body.lstrip().startswith((b"{", b"[", b"<"))
     return re.match(rb"(?:\xef\xbb\xbf)?[\r\n]*(?::|(?:event|data|id|retry):)", body) is not None
 
 

@@ -2,20 +2,27 @@
 
 import base64
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
 from conformance.contract.store import contract
-from conformance.server import Answer
 from conformance.wire.fold import fold
 from tests.server.talking import PATH, Talk, events_of, refusal_of, text_of
+
+if TYPE_CHECKING:
+    from conformance.server import Answer
 
 SEARCH = [{"type": "google_search"}]
 CLOCK = {
     "type": "function",
     "name": "get_current_temperature",
     "description": "Gets the current temperature for a given location.",
-    "parameters": {"type": "object", "properties": {"location": {"type": "string"}}, "required": ["location"]},
+    "parameters": {
+        "type": "object",
+        "properties": {"location": {"type": "string"}},
+        "required": ["location"],
+    },
 }
 REQUESTS = {
     "text": {"input": "Explain how AI works in a few words"},
@@ -124,7 +131,9 @@ def test_what_is_not_stored_has_no_id(talk: Talk) -> None:
     """`store: false`: no `id` in the object, an empty one in every event, and nothing to get."""
     assert "id" not in talk.ask(input="Hello", store=False)
     events = talk.events(input="Hello", store=False)
-    assert events[0]["interaction"]["id"] == events[1]["interaction_id"] == events[-1]["interaction"]["id"] == ""
+    assert (
+        events[0]["interaction"]["id"] == events[1]["interaction_id"] == events[-1]["interaction"]["id"] == ""
+    )
     assert len(talk.service.memory) == 0
 
 
@@ -251,6 +260,10 @@ def test_a_fault_of_ours_is_an_api_error_without_a_traceback(
 
 def test_text_of_a_long_answer_is_cut_where_characters_end(talk: Talk) -> None:
     """Deltas may end anywhere in a word, never within a character, and there are several."""
-    deltas = [e["delta"]["text"] for e in talk.events(input="Explain how AI works in detail") if "text" in e.get("delta", {})]
+    deltas = [
+        e["delta"]["text"]
+        for e in talk.events(input="Explain how AI works in detail")
+        if "text" in e.get("delta", {})
+    ]
     assert len(deltas) > 5
     assert "".join(deltas) == text_of(Talk().ask(input="Explain how AI works in detail"))

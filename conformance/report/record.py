@@ -1,0 +1,229 @@
+"""The record of a run: JSON lines, a header first, a footer last.
+
+    record = Record(path, header_line(command="run", target="embedded", seed=7))
+    record.write(line)
+    record.close(footer_line(0, {"pass": 12}))
+
+Each line is written when it happens, so that a run that is killed leaves what it saw; a record without a
+footer is one that was cut off. `schemas/harness/record.json` describes the lines.
+"""
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+from conformance.contract.places import PACKAGE, folder
+from conformance.judge.verdict import Report, Verdict
+from conformance.wire.exchange import Exchange, Request, Response
+from conformance.wire.redaction import redact_text
+from conformance.wire.trace import Trace
+
+__all__ = [
+    "FORMAT",
+    "Line",
+    "Record",
+    "default_path",
+    "exchange_lines",
+    "file_line",
+    "footer_line",
+    "header_line",
+    "our_version",
+    "report_lines",
+]
+
+Line: TypeAlias = dict[str, Any]
+FORMAT = 1
+_LONGEST_BODY = 64 * 1024
+
+
+def our_version() -> str:
+    """The version of this installation."""
+    try:
+        return version("gemini-conformance")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+@cache
+def _hash_of(name: str) -> str:
+    """A short hash of a data folder: two runs with the same one judged by the same data."""
+    root = PACKAGE / "contract" / "requirements" if name == "requirements" else folder(name)
+    total = hashlib.sha256()
+    for path in sorted(path for path in root.rglob("*") if path.suffix in (".json", ".yaml")):
+        total.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def header_line(**facts: Any) -> Line:
+    """The first line: what ran, with which data, when."""
+    return {
+        "type": "header",
+        "format": FORMAT,
+        "version": our_version(),
+        "python": platform.python_version(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "hashes": {name: _hash_of(name) for name in ("schemas", "requirements", "scenarios", "cassettes")},
+        **facts,
+    }
+
+
+def footer_line(exit_code: int, counts: Mapping[str, int]) -> Line:
+    """The last line: how it ended."""
+    return {"type": "footer", "exit_code": exit_code, "counts": dict(counts)}
+
+
+def report_lines(subject: str, report: Report, trace: Trace) -> Iterator[Line]:
+    """The lines of one judged conversation: passes, every verdict that is not one, and drift."""
+    yield {"type": "passes", "subject": subject, "counts": dict(sorted(report.passes.items()))}
+    for verdict in report.findings:
+        yield verdict_line(subject, verdict, trace)
+    for drift in report.drift:
+        yield {
+            "type": "drift",
+            "subject": subject,
+            "exchange": drift.place.exchange,
+            "side": drift.place.side,
+            "event": drift.place.event,
+            "pointer": drift.pointer,
+            "kind": drift.kind,
+            "name": drift.name,
+            "schema": drift.schema,
+            "message": drift.message,
+        }
+
+
+def verdict_line(subject: str, verdict: Verdict, trace: Trace) -> Line:
+    """One verdict that is not a pass, with the bytes that show it and what asks for them again."""
+    call = trace.calls[verdict.place.exchange] if verdict.place.exchange < len(trace.calls) else None
+    return {
+        "type": "verdict",
+        "subject": subject,
+        "requirement": verdict.requirement,
+        "outcome": verdict.outcome,
+        "party": verdict.party,
+        "call": call.exchange.name if call is not None else "",
+        "exchange": verdict.place.exchange,
+        "side": verdict.place.side,
+        "event": verdict.place.event,
+        "pointer": verdict.pointer,
+        "message": verdict.message,
+        "bytes": _evidence(verdict, trace),
+    }
+
+
+def _evidence(verdict: Verdict, trace: Trace) -> str:
+    """The raw bytes of the event or body, as text, shortened around nothing: their beginning."""
+    if verdict.place.exchange >= len(trace.calls):
+        return ""
+    call = trace.calls[verdict.place.exchange]
+    if verdict.place.event is not None and call.stream is not None:
+        event = call.stream.events[verdict.place.event]
+        raw = event.frame.raw if event.frame is not None else json.dumps(event.json).encode()
+    elif verdict.place.side == "request":
+        raw = call.exchange.request.body if call.exchange.request is not None else b""
+    else:
+        raw = call.exchange.response.body if call.exchange.response is not None else b""
+    text = raw.decode(errors="replace").strip("\r\n")
+    return redact_text(text if len(text) <= 400 else f"{text[:400]}…")
+
+
+def file_line(
+    subject: str, *, outcome: str, form: str = "", note: str = "", problem: str = "", hint: str = ""
+) -> Line:
+    """One file of a lint: what it was recognised as, why it is not judged, or why it cannot be read."""
+    return {
+        "type": "file",
+        "subject": subject,
+        "form": form,
+        "outcome": outcome,
+        "note": note,
+        "problem": problem,
+        "hint": hint,
+    }
+
+
+def exchange_lines(subject: str, exchanges: Iterable[Exchange]) -> Iterator[Line]:
+    """The exchanges of a conversation, redacted by whoever made them; bodies to 64 KB."""
+    for number, exchange in enumerate(exchanges):
+        yield {
+            "type": "exchange",
+            "subject": subject,
+            "exchange": number,
+            "call": exchange.name,
+            "request": _request(exchange.request),
+            "response": _response(exchange.response),
+        }
+
+
+def _body(body: bytes) -> str:
+    text = body[:_LONGEST_BODY].decode(errors="replace")
+    return text if len(body) <= _LONGEST_BODY else f"{text}…"
+
+
+def _request(request: Request | None) -> Line | None:
+    if request is None:
+        return None
+    return {
+        "method": request.method,
+        "url": request.url,
+        "headers": [list(pair) for pair in request.headers or ()],
+        "body": _body(request.body),
+    }
+
+
+def _response(response: Response | None) -> Line | None:
+    if response is None:
+        return None
+    return {
+        "status": response.status,
+        "headers": [list(pair) for pair in response.headers or ()],
+        "body": _body(response.body),
+        "cut": response.cut,
+    }
+
+
+def default_path(command: str) -> Path:
+    """Where a record goes when nobody says: `.gemini-conformance/` below the current folder."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3]
+    return Path(".gemini-conformance") / f"{command}-{stamp}Z.ndjson"
+
+
+class Record:
+    """A record while it is written. A folder that cannot be written to is told once, and the run goes on."""
+
+    def __init__(self, path: Path | None, header: Line) -> None:
+        self.path = path
+        self.problem = ""
+        self._file: IO[str] | None = None
+        if path is not None:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = path.open("w", encoding="utf-8")
+            except OSError as error:
+                self.problem = f"no record is kept: {path}: {error.strerror}"
+        self.lines: list[Line] = []
+        self.write(header)
+
+    def write(self, line: Line) -> None:
+        """Add a line and hand it to the disk at once."""
+        self.lines.append(line)
+        if self._file is not None:
+            try:
+                self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
+                self._file.flush()
+            except OSError as error:
+                self.problem = f"the record ends early: {self.path}: {error.strerror}"
+                self._file = None
+
+    def close(self, footer: Line) -> None:
+        """Write the last line and close."""
+        self.write(footer)
+        if self._file is not None:
+            self._file.close()
+            self._file = None

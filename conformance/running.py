@@ -1,0 +1,156 @@
+"""A whole run: pytest in isolation, its reports gathered into one record.
+
+    outcome = run_scenarios(["scenarios/"], options, record=record, workers="auto")
+
+Whatever runs cases is pytest, through our plugin; this module only starts it so that no configuration,
+plugin or conftest of the surroundings takes part, and reads what the items found off their reports.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import plugin
+from conformance.contract.places import PACKAGE
+from conformance.errors import NothingToDo, PathMissing, UsageRefused
+from conformance.report.record import Record
+from conformance.scenario.running import Options
+from conformance.scenario.scenario import SUFFIX
+
+__all__ = ["find_scenarios", "run_scenarios"]
+
+
+class _Collector:
+    """Gathers the lines that travel on the reports; only the controller has one."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self.internal_errors: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for line in getattr(report, plugin.FOUND, ()):
+            self._record.write(line)
+        if report.failed and not hasattr(report, plugin.FOUND):
+            self.internal_errors.append(f"{report.nodeid}: {report.longreprtext.splitlines()[-1]}")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.internal_errors.append(f"{report.nodeid}: {report.longreprtext.splitlines()[-1]}")
+
+    def pytest_internalerror(self, excrepr: Any) -> None:
+        self.internal_errors.append(str(excrepr).splitlines()[-1])
+
+
+def find_scenarios(paths: Sequence[str]) -> list[Path]:
+    """Give the scenario files at and below the paths, sorted.
+
+    Raises:
+        PathMissing: a path does not exist.
+        UsageRefused: a file is not called `*.scenario.yaml`.
+        NothingToDo: there is none.
+    """
+    found: list[Path] = []
+    for name in paths:
+        path = Path(name)
+        if path.is_dir():
+            found += sorted(path.rglob(f"*{SUFFIX}"))
+        elif not path.exists():
+            raise PathMissing(name)
+        elif path.name.endswith(SUFFIX):
+            found.append(path)
+        else:
+            raise UsageRefused(
+                f"{name} is not called *{SUFFIX}", "Rename it: pytest collects scenarios by this name."
+            )
+    if not found:
+        raise NothingToDo(f"no scenario in {', '.join(paths)}", f"Scenario files are called *{SUFFIX}.")
+    return found
+
+
+@contextmanager
+def _isolated() -> Iterator[None]:
+    """Keep the pytest settings of the surroundings out."""
+    before = {
+        name: os.environ.get(name)
+        for name in ("PYTEST_ADDOPTS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_PLUGINS")
+    }
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def run_scenarios(
+    files: Sequence[Path],
+    options: Options,
+    record: Record,
+    *,
+    workers: str | None = None,
+    pytest_options: Sequence[str] = (),
+) -> list[str]:
+    """Run scenarios; their lines go to the record. Gives what went wrong in pytest itself, if anything.
+
+    pytest's own output is for whoever passes it options; it goes to stderr, and is left out otherwise.
+
+    Raises:
+        UsageRefused: pytest refuses its options.
+    """
+    collector = _Collector(record)
+    root = os.path.commonpath([path.resolve().parent for path in files])
+    arguments = [
+        *("-c", str(PACKAGE / "run.toml"), "--rootdir", root, "--noconftest", "--import-mode=importlib"),
+        *("-p", "no:cacheprovider", "-p", "conformance.plugin"),
+        *(("-p", "xdist", "-n", workers) if workers else ()),
+        *_plugin_options(options),
+        *pytest_options,
+        *map(str, files),
+    ]
+    quiet = not pytest_options
+    with _isolated(), redirect_stdout(_Nowhere() if quiet else sys.stderr):
+        code = pytest.main(arguments, plugins=[collector])
+    if code == pytest.ExitCode.USAGE_ERROR:
+        raise UsageRefused(
+            f"pytest refuses {' '.join(pytest_options) or 'its options'}", "After -- come options of pytest."
+        )
+    return collector.internal_errors
+
+
+def _plugin_options(options: Options) -> Iterator[str]:
+    for target in options.targets:
+        yield f"--gemini-target={target}"
+    yield f"--gemini-api-version={options.api_version}"
+    yield f"--gemini-seed={options.seed}"
+    yield f"--gemini-timeout={options.timeout_s}"
+    if options.closed:
+        yield "--gemini-closed"
+    if options.key_env is not None:
+        yield f"--gemini-key-env={options.key_env}"
+    if options.cassettes is not None:
+        yield f"--gemini-cassettes={options.cassettes}"
+
+
+class _Nowhere:
+    """A stream that keeps nothing."""
+
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def isatty(self) -> bool:
+        return False

@@ -1,0 +1,92 @@
+"""Recording the cassette of a scenario.
+
+    print(record_scenario(path, "embedded", targets))
+
+What is recorded from our own server says so, and has an address that nobody can mistake for the service's.
+Keys are redacted before anything is written. A cassette that would differ in nothing but times stays as it is.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from conformance.contract.places import PACKAGE, folder
+from conformance.errors import CassetteBroken, ScenarioBroken, UsageRefused
+from conformance.report.record import our_version
+from conformance.scenario.play import play
+from conformance.scenario.running import Targets, cassette_path
+from conformance.scenario.scenario import read_scenario
+from conformance.wire.cassette import read_cassette, write_cassette
+from conformance.wire.exchange import Exchange
+from conformance.wire.redaction import redact
+
+__all__ = ["OWN_ADDRESS", "record_scenario"]
+
+OWN_ADDRESS = "http://reference-server.invalid"
+
+
+def record_scenario(path: Path, target: str, targets: Targets, *, folder_to: str | None = None) -> str:
+    """Play a scenario and write its cassette; give a sentence that says what was written.
+
+    Raises:
+        ScenarioBroken: it could not be played to its end, so that the cassette would miss requests.
+        UsageRefused: the cassettes of an installed package are not to be overwritten.
+    """
+    to = cassette_path(path, folder_to)
+    if (
+        folder_to is None
+        and to.is_relative_to(folder("cassettes"))
+        and folder("cassettes").is_relative_to(PACKAGE)
+    ):
+        raise UsageRefused(
+            f"{to.parent} belongs to the installed package", "Give --to DIR, and run with --cassettes DIR."
+        )
+    scenario = read_scenario(path)
+    played = play(scenario, targets.find(target, path), api_version=targets.options.api_version)
+    if played.stopped:
+        raise ScenarioBroken(str(path), "", f"nothing was recorded: {played.stopped}")
+    key = targets.key(target, scenario.id)
+    exchanges = [redact(_addressed(call.exchange, target), [key]) for call in played.trace.calls]
+    unmet = "; ".join(f"{miss.call}: {miss.message}" for miss in played.misses)
+    if _same(to, exchanges):
+        return f"{to}: {len(exchanges)} exchanges, unchanged"
+    write_cassette(to, exchanges, _provenance(target, targets, scenario.id))
+    return f"{to}: {len(exchanges)} exchanges recorded" + (f"; not as expected: {unmet}" if unmet else "")
+
+
+def _addressed(exchange: Exchange, target: str) -> Exchange:
+    """Give exchanges with our own server an address that does not change with its port."""
+    if target != "embedded" or exchange.request is None:
+        return exchange
+    parts = urlsplit(exchange.request.url)
+    url = OWN_ADDRESS + parts.path + (f"?{parts.query}" if parts.query else "")
+    kept = tuple(pair for pair in exchange.request.headers or () if pair[0].lower() != "host")
+    return replace(exchange, request=replace(exchange.request, url=url, headers=kept))
+
+
+def _provenance(target: str, targets: Targets, scenario: str) -> dict[str, Any]:
+    told: dict[str, Any] = {"recorder": f"gemini-conformance {our_version()}", "scenario": scenario}
+    if target == "embedded":
+        told["origin"] = "the reference server of this project, not the live service"
+        told["seed"] = targets.options.seed
+    else:
+        told["origin"] = targets.find(target, Path(f"{scenario}.scenario.yaml")).url
+    return told
+
+
+def _same(path: Path, exchanges: list[Exchange]) -> bool:
+    """Whether a cassette holds these exchanges already; times do not count."""
+    try:
+        recorded, _ = read_cassette(path)
+    except CassetteBroken:
+        return False
+    return [_timeless(exchange) for exchange in recorded] == [_timeless(exchange) for exchange in exchanges]
+
+
+def _timeless(exchange: Exchange) -> tuple[Any, ...]:
+    request, response = exchange.request, exchange.response
+    return (
+        (request.method, request.url, sorted(request.headers or ()), request.body) if request else None,
+        (response.status, sorted(response.headers or ()), response.body) if response else None,
+    )

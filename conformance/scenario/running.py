@@ -1,0 +1,269 @@
+"""One scenario against one target, from the file to the lines of the record.
+
+    lines = run_scenario(path, "embedded", Targets(options))
+
+This is what a test item does. It raises nothing: a broken file, a target that nobody listens on and a fault
+of our own are outcomes, with a sentence each.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from conformance.contract.places import folder
+from conformance.contract.registry import registry
+from conformance.errors import (
+    CassetteBroken,
+    CassetteMiss,
+    ConformanceError,
+    KeyMissing,
+    ScenarioBroken,
+    TargetUnreachable,
+    UsageRefused,
+)
+from conformance.judge.judge import judge
+from conformance.judge.verdict import Outcome, Report, Verdict, worst
+from conformance.report.record import Line, exchange_lines, report_lines
+from conformance.scenario.play import Played, play
+from conformance.scenario.scenario import SUFFIX, Scenario, read_scenario, scenario_id
+from conformance.scenario.target import CassetteTarget, HttpTarget, Target
+from conformance.wire.redaction import redact, redact_text
+from conformance.wire.trace import Place, Trace
+
+__all__ = ["LIVE_URL", "Options", "Targets", "cassette_path", "checked_target", "run_scenario"]
+
+LIVE_URL: Final = "https://generativelanguage.googleapis.com"
+_OWN: Final = ("embedded", "cassettes")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run was asked to do.
+
+    targets: "embedded", "cassettes", "live", or URLs.
+    timeout_s: how long one exchange may take.
+    key_env: the environment variable that holds the key for a URL; keys are never sent anywhere unasked.
+    cassettes: the folder of the cassettes, when it is not ours.
+    """
+
+    targets: tuple[str, ...] = ("cassettes", "embedded")
+    api_version: str = "v1beta"
+    seed: int = 7
+    closed: bool = False
+    timeout_s: float = 60.0
+    key_env: str | None = None
+    cassettes: str | None = None
+
+
+def cassette_path(scenario: Path, cassettes: str | None = None) -> Path:
+    """Where the cassette of a scenario lies.
+
+    In the folder `cassettes`, under the scenario's id; when none is given, in ours, or beside a scenario
+    that is not ours.
+    """
+    name = f"{scenario_id(scenario)}.yaml"
+    if cassettes is not None:
+        return Path(cassettes) / name
+    if "/" in name:
+        return folder("cassettes") / name
+    return scenario.with_name(scenario.name.removesuffix(SUFFIX) + ".cassette.yaml")
+
+
+class Targets:
+    """The targets of a run: made when first needed, closed together."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._stack = ExitStack()
+        self._urls: dict[str, str] = {}
+        self._http: dict[str, HttpTarget] = {}
+
+    def close(self) -> None:
+        """Close every connection and the embedded server."""
+        self._stack.close()
+        self._http.clear()
+        self._urls.clear()
+
+    def find(self, name: str, scenario: Path) -> Target:
+        """Give the target of that name for a scenario.
+
+        Raises:
+            KeyMissing, UsageRefused: it cannot be used as asked.
+            CassetteBroken: the scenario has no cassette.
+        """
+        if name == "cassettes":
+            return CassetteTarget(cassette_path(scenario, self.options.cassettes))
+        key = self.key(name, scenario_id(scenario))
+        if name not in self._http:
+            self._http[name] = self._stack.enter_context(
+                HttpTarget(self.url(name), key=key, timeout_s=self.options.timeout_s)
+            )
+        target = self._http[name]
+        target.key = key
+        return target
+
+    def key(self, name: str, scenario: str) -> str:
+        """The key for a target; against the embedded server each scenario has its own, so none meets another."""
+        if name == "embedded":
+            return f"key-of-{scenario.replace('/', '-')}"
+        if self.options.key_env is not None:
+            key = os.environ.get(self.options.key_env, "")
+            if not key:
+                raise UsageRefused(f"the environment variable {self.options.key_env} holds no key")
+            return key
+        if name == "live":
+            key = os.environ.get("GOOGLE_API_KEY") or os.environ.get("GEMINI_API_KEY") or ""
+            if not key:
+                raise KeyMissing
+            return key
+        return "conformance-test-key"
+
+    def url(self, name: str) -> str:
+        """Give the base address of a target that is reached over HTTP."""
+        if name == "embedded":
+            if name not in self._urls:
+                from conformance.server import serving
+
+                self._urls[name] = self._stack.enter_context(serving(seed=self.options.seed)).url
+            return self._urls[name]
+        return checked_url(os.environ.get("GOOGLE_GEMINI_BASE_URL") or LIVE_URL if name == "live" else name)
+
+
+def checked_target(name: str, options: Options) -> None:
+    """Refuse a target that cannot work, before anything is sent.
+
+    Raises:
+        UsageRefused: it is no target.
+        KeyMissing: the live service needs a key.
+    """
+    if name not in _OWN:
+        targets = Targets(options)
+        targets.url(name)
+        targets.key(name, "")
+
+
+def checked_url(url: str) -> str:
+    """Give a target's URL without a slash at its end.
+
+    Raises:
+        UsageRefused: it is no URL, or keys would cross a network in the clear.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageRefused(
+            f"{url!r} is no target",
+            "Targets are embedded, cassettes, live, or a URL such as http://127.0.0.1:8000.",
+        )
+    loopback = parts.hostname in ("localhost", "::1") or parts.hostname.startswith("127.")
+    if parts.scheme == "http" and not loopback:
+        raise UsageRefused(
+            f"{url} is not HTTPS", "The key would cross the network in the clear; use https://."
+        )
+    return url.rstrip("/")
+
+
+def run_scenario(path: Path, target: str, targets: Targets) -> list[Line]:
+    """Play and judge one scenario; give the lines of the record, the summary first."""
+    subject = f"{scenario_id(path)}[{target}]"
+    started = time.monotonic()
+    try:
+        scenario = read_scenario(path)
+        played = play(scenario, targets.find(target, path), api_version=targets.options.api_version)
+    except CassetteMiss as error:
+        return [_summary(subject, target, path, "fail", str(error), hint=error.hint)]
+    except TargetUnreachable as error:
+        return [_summary(subject, target, path, "inconclusive", str(error), hint=error.hint, exit_code=5)]
+    except (ScenarioBroken, CassetteBroken, KeyMissing, UsageRefused) as error:
+        return [_summary(subject, target, path, "error", str(error), hint=error.hint, exit_code=2)]
+    except ConformanceError as error:
+        return [_summary(subject, target, path, "error", str(error), hint=error.hint, exit_code=3)]
+    except Exception as error:  # noqa: BLE001 (whatever it is, the run goes on and says so)
+        return [_our_fault(subject, target, path, error)]
+    return _judged(subject, target, targets, played, time.monotonic() - started)
+
+
+def _our_fault(subject: str, target: str, path: Path, error: Exception) -> Line:
+    import traceback
+
+    problem = f"the harness failed: {type(error).__name__}: {error}"
+    line = _summary(subject, target, path, "error", problem, exit_code=3)
+    line["hint"] = (
+        "This is our fault: please report it with the record of the run, which holds the traceback."
+    )
+    line["traceback"] = "".join(traceback.format_exception(error))
+    return line
+
+
+def _judged(subject: str, target: str, targets: Targets, played: Played, seconds: float) -> list[Line]:
+    try:
+        report = judge(played.trace, closed=targets.options.closed, parties=("server",))
+    except Exception as error:  # noqa: BLE001
+        return [_our_fault(subject, target, played.scenario.file, error)]
+    own = target in _OWN
+    report.findings.extend(_expectations(played, own=own))
+    report.findings.extend(_unobserved(played.scenario, report, played, live=target == "live"))
+    secrets = [targets.key(target, played.scenario.id)] if target not in _OWN else []
+    exchanges = [redact(call.exchange, secrets) for call in played.trace.calls]
+    trace = Trace.of(exchanges, played.trace.name)
+    outcome = worst([report.outcome])
+    summary = _summary(subject, target, played.scenario.file, outcome, redact_text(played.stopped, secrets))
+    summary |= {
+        "title": played.scenario.title,
+        "requests": len(exchanges),
+        "seconds": round(seconds, 4),
+        "exercises": list(played.scenario.exercises),
+    }
+    lines = [summary, *exchange_lines(subject, exchanges)]
+    for line in report_lines(subject, report, trace):
+        if "message" in line:
+            line["message"] = redact_text(line["message"], secrets)
+        lines.append(line)
+    return lines
+
+
+def _expectations(played: Played, *, own: bool) -> Iterator[Verdict]:
+    for miss in played.misses:
+        outcome: Outcome = "fail" if own else "inconclusive"
+        yield Verdict(outcome, Place(miss.exchange, "response"), "", f"{miss.message}", "", "server")
+
+
+def _unobserved(scenario: Scenario, report: Report, played: Played, *, live: bool) -> Iterator[Verdict]:
+    """What the scenario is meant to show and did not."""
+    outcomes = report.outcomes()
+    last = Place(max(0, len(played.trace.calls) - 1), "response")
+    for name in scenario.exercises:
+        requirement = registry()[name]
+        if name in outcomes or requirement.level != "must" or requirement.party == "client":
+            continue
+        outcome: Outcome = "inconclusive" if live else "untestable"
+        message = played.stopped or "nothing in this conversation showed it"
+        yield Verdict(outcome, last, "", message, name, "server")
+
+
+def _summary(
+    subject: str,
+    target: str,
+    path: Path,
+    outcome: Outcome,
+    problem: str,
+    *,
+    hint: str = "",
+    exit_code: int = 0,
+) -> Line:
+    return {
+        "type": "scenario",
+        "subject": subject,
+        "file": str(path),
+        "target": target,
+        "outcome": outcome,
+        "problem": problem,
+        "hint": hint,
+        "exit_code": exit_code,
+        "requests": 0,
+        "seconds": 0.0,
+    }
