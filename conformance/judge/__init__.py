@@ -4,3 +4,19 @@ A check is a generator `trace -> verdicts`. It can fail, is deterministic, takes
 raising, and judges its own sentence and no neighbour's. A requirement names its checks; nothing registers
 itself. Start at `stream`.
 """
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+
+class _Judge(ModuleType):
+    """This package, as a function too: `from conformance import judge` must not load it before it is called."""
+
+    def __call__(self, trace: Any, **options: Any) -> Any:
+        """Judge a trace, see `conformance.judge.judge.judge`."""
+        return import_module("conformance.judge.judge").judge(trace, **options)
+
+
+sys.modules[__name__].__class__ = _Judge

@@ -174,8 +174,8 @@ def _dump(data: Mapping[str, Any]) -> str:
     """Write YAML that people can read: bodies as blocks, keys in our order."""
     import yaml
 
-    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # either will do
-        """Bodies of several lines as literal blocks."""
+    class Dumper(yaml.SafeDumper):
+        """Bodies of several lines as literal blocks, emoji included: the faster dumper escapes them."""
 
     def text(dumper: Any, value: str) -> Any:
         style = "|" if "\n" in value else None

@@ -1,0 +1,60 @@
+"""Everything that can be run here, in the order in which it usually fails.
+
+Plain `nox` is what CI runs: no network beyond the package registry, no key. The rest is asked for by name:
+
+    nox -s bench
+"""
+
+import nox
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PYTHON = "3.11"
+
+nox.options.default_venv_backend = "uv|virtualenv"
+
+
+def groups(*names: str) -> list[str]:
+    """Give the dependencies of some groups of pyproject.toml."""
+    return list(nox.project.dependency_groups(PYPROJECT, *names))
+
+
+@nox.session(python=PYTHON)
+def style(session: nox.Session) -> None:
+    """Format, lint, and the direction of imports."""
+    session.install("-e.", *groups("style"))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("lint-imports")
+
+
+@nox.session(python=PYTHON)
+def types(session: nox.Session) -> None:
+    """Types, strictly."""
+    session.install("-e.", *groups("types", "tests"))
+    session.run("mypy")
+
+
+@nox.session(python=PYTHON)
+def tests(session: nox.Session) -> None:
+    """Our own tests."""
+    session.install("-e.", *groups("tests", "build"))
+    session.run("pytest", "-n", "2", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def build(session: nox.Session) -> None:
+    """The wheel: built, installed, and run outside the checkout."""
+    session.install(*groups("build"))
+    wheels = session.create_tmp()
+    session.run("python", "-m", "build", "--wheel", "--outdir", wheels, silent=True)
+    session.install("--find-links", wheels, "--no-index", "--no-deps", "--force-reinstall", "gemini-conformance")
+    session.install("gemini-conformance", "--find-links", wheels)
+    session.chdir(wheels)
+    session.run("gemini-conformance", "run")
+
+
+@nox.session(python=PYTHON, default=False)
+def bench(session: nox.Session) -> None:
+    """What people wait for: the judge by event, the schemas against stock validators."""
+    session.install("-e.", *groups("tests"))
+    session.run("python", "-m", "tests.bench", *session.posargs)
