@@ -30,14 +30,14 @@ def style(session: nox.Session) -> None:
 @nox.session(python=PYTHON)
 def types(session: nox.Session) -> None:
     """Types, strictly."""
-    session.install("-e.", *groups("types", "tests"))
+    session.install("-e.[tests]", *groups("types"))
     session.run("mypy")
 
 
 @nox.session(python=PYTHON)
 def tests(session: nox.Session) -> None:
     """Our own tests."""
-    session.install("-e.", *groups("tests", "build"))
+    session.install("-e.[tests]")
     session.run("pytest", "-n", "2", *session.posargs)
 
 
@@ -56,5 +56,5 @@ def build(session: nox.Session) -> None:
 @nox.session(python=PYTHON, default=False)
 def bench(session: nox.Session) -> None:
     """What people wait for: the judge by event, the schemas against stock validators."""
-    session.install("-e.", *groups("tests"))
+    session.install("-e.[tests]")
     session.run("python", "-m", "tests.bench", *session.posargs)

@@ -38,14 +38,18 @@ _USAGE = {
 _TIMES = {"created": "2026-06-02T09:00:00Z", "updated": "2026-06-02T09:00:01Z"}
 
 
-def stream(letters: str, *, framed: bool = True, whole: bool = True) -> Trace:
-    """Write a stream in the letters of the grammar; each delta is the text of its position."""
+def stream(letters: str, *, framed: bool = True, cut: str = "") -> Trace:
+    """Write a stream in the letters of the grammar; each delta is the text of its position.
+
+    framed: keep the frames, or the bare payloads alone, as some recordings do.
+    cut: why the connection ended before the response did.
+    """
     payloads = [_payload(letter, position) for position, letter in enumerate(letters.split())]
     if framed:
-        response = Response(200, (("content-type", "text/event-stream"),), frames(payloads), whole=whole)
+        response = Response(200, (("content-type", "text/event-stream"),), frames(payloads), cut=cut)
     else:
         lines = "\n".join(_text(payload) for payload in payloads)
-        response = Response(None, None, lines.encode(), whole=whole, form="events")
+        response = Response(None, None, lines.encode(), cut=cut, form="events")
     body = json.dumps({"model": _SNAPSHOT["model"], "input": "Good morning", "stream": True}).encode()
     return Trace.of([Exchange(Request("POST", _URL, None, body), response, "ask")], letters)
 

@@ -7,7 +7,7 @@ Stored turns continue by `previous_interaction_id`; with `store: false` the whol
 Source: https://ai.google.dev/gemini-api/docs/function-calling
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from conformance.judge.verdict import Verdict, broken, kept
@@ -30,6 +30,11 @@ __all__ = [
 
 def _function_calls(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [step for step in steps if step.get("type") == "function_call"]
+
+
+def _ids(steps: Iterable[dict[str, Any]], member: str = "id") -> list[str]:
+    """The ids of some steps, without those that are no strings: their shape is judged elsewhere."""
+    return [found for step in steps if isinstance(found := step.get(member), str)]
 
 
 def _input_steps(call: Call) -> list[dict[str, Any]]:
@@ -108,7 +113,7 @@ def asking_for_functions_requires_action(trace: Trace) -> Iterator[Verdict]:
         told = call.interaction
         if told is None or call.exchange.excerpt or not told.get("id"):
             continue
-        answered = {step.get("call_id") for step in call.steps if step.get("type") == "function_result"}
+        answered = _ids((step for step in call.steps if step.get("type") == "function_result"), "call_id")
         pending = [step for step in _function_calls(call.steps) if step.get("id") not in answered]
         match told.get("status"):
             case "requires_action" if pending:
@@ -146,7 +151,7 @@ def forced_calls_have_required_arguments(trace: Trace) -> Iterator[Verdict]:
                 case {"type": "function_call", "arguments": dict(given)}, {
                     "parameters": {"required": [*required]}
                 }:
-                    missing = [str(name) for name in required if name not in given]
+                    missing = [name for name in required if isinstance(name, str) and name not in given]
                     if missing:
                         place = f"/steps/{number}/arguments"
                         yield broken(call, place, f"{step['name']} is called without {', '.join(missing)}")
@@ -216,7 +221,7 @@ def _answers(trace: Trace) -> Iterator[tuple[Call, Document, list[dict[str, Any]
 def results_answer_calls(trace: Trace) -> Iterator[Verdict]:
     """The call_id of a function_result is the id of the function_call that it answers (IX-FUNC-008)."""
     for _, request, results, asked in _answers(trace):
-        ids = {str(step.get("id")) for step in asked}
+        ids = _ids(asked)
         for result in results:
             found = result.get("call_id")
             if is_placeholder(found):
@@ -248,11 +253,10 @@ def stored_calls_are_not_sent_again(trace: Trace) -> Iterator[Verdict]:
     for call, request, _, asked in _answers(trace):
         if "previous_interaction_id" not in call.asked:
             continue
-        again = {step.get("id") for step in asked} & {
-            step.get("id") for step in _function_calls(_input_steps(call))
-        }
+        sent = _ids(_function_calls(_input_steps(call)))
+        again = [found for found in _ids(asked) if found in sent]
         if again:
-            yield broken(request, "/input", f"the stored call {again.pop()!r} is sent again")
+            yield broken(request, "/input", f"the stored call {again[0]!r} is sent again")
         else:
             yield kept(request)
 
@@ -262,9 +266,9 @@ def _stateless_answers(trace: Trace) -> Iterator[tuple[Document, list[dict[str, 
     for call in trace.calls:
         if call.stored is not False or not _results(call) or "previous_interaction_id" in call.asked:
             continue
-        wanted = {result.get("call_id") for result in _results(call)}
+        wanted = set(_ids(_results(call), "call_id"))
         for before in reversed(trace.earlier(call)):
-            if wanted & {step.get("id") for step in _function_calls(before.steps)}:
+            if wanted.intersection(_ids(_function_calls(before.steps))):
                 yield Document(call.asked, call.request_place, "request"), _input_steps(call), before.steps
                 break
 

@@ -93,7 +93,7 @@ def grounded_answers_show_the_search(trace: Trace) -> Iterator[Verdict]:
         if "google_search" not in _tools(call) or "url_context" in _tools(call) or call.exchange.excerpt:
             continue
         cited = [place for place, found, _ in _annotations(call) if found.get("type") == "url_citation"]
-        shown = {step.get("type") for step in call.steps}
+        shown = [step.get("type") for step in call.steps]
         missing = [name for name in ("google_search_call", "google_search_result") if name not in shown]
         if cited and missing:
             yield broken(call, cited[0], f"the web is cited, and no step is a {missing[0]}")

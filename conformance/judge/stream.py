@@ -156,7 +156,7 @@ def the_end_is_told(trace: Trace) -> Iterator[Verdict]:
                 f"{why} after {_named(last)} with neither interaction.completed nor error",
             )
         elif ends[0] is not last:
-            late = stream.payloads[ends[0].position + 1]
+            late = next(event for event in stream.payloads if event.position > ends[0].position)
             yield broken(late, "/event_type", f"{_named(late)} follows {ends[0].type}")
         else:
             yield kept(last)

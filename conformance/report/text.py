@@ -67,6 +67,8 @@ def render_findings(lines: Sequence[Line], *, again: str = "") -> Iterator[str]:
         for (found, _, _), verdicts in groups.items():
             if found == outcome:
                 yield from _finding(verdicts, exchanges, again)
+    if any(found in ("fail", "warn") for found, _, _ in groups):
+        yield "is a verdict wrong? report its requirement with these bytes (see CONTRIBUTING.md); it is a fault of ours"
 
 
 def _finding(verdicts: list[Line], exchanges: Mapping[tuple[str, int], Line], again: str) -> Iterator[str]:

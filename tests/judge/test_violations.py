@@ -1,0 +1,106 @@
+"""Every check has a killer: a right conversation with one thing changed, in tests/violations.
+
+Each file breaks the requirement that it is named for, at the place and with the message that it tells, and no
+other, save those that cannot but break with it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conformance.contract.registry import Requirement, registry
+from conformance.judge.judge import find_check, judge
+from conformance.judge.verdict import Outcome, Report, Verdict
+from tests.miniatures import CONVERSATIONS, conversation, patched, trace_of
+
+VIOLATIONS = sorted((Path(__file__).parents[1] / "violations").glob("*.yaml"))
+WRONG_ON_PURPOSE = {"refused"}
+FIRM = {"documented", "spec", "standard"}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    violation: dict[str, Any] = yaml.safe_load(path.read_text())
+    return violation
+
+
+def _names(path: Path) -> str:
+    return path.stem
+
+
+def _due(requirement: Requirement) -> Outcome:
+    return "fail" if requirement.level == "must" and requirement.confidence in FIRM else "warn"
+
+
+def _place(verdict: Verdict) -> dict[str, Any]:
+    event = {} if verdict.event is None else {"event": verdict.event}
+    at = {"exchange": verdict.place.exchange, "side": verdict.place.side}
+    return {**at, **event, "pointer": verdict.pointer}
+
+
+def _judged(violation: dict[str, Any]) -> Report:
+    return judge(trace_of(patched(violation["from"], violation["patch"])))
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_a_right_conversation_is_clean(name: str) -> None:
+    """Nothing is found in it, nothing in it is unknown, and something was judged."""
+    parties = ["server"] if name in WRONG_ON_PURPOSE else ["server", "client"]
+    report = judge(conversation(name), parties=parties)
+
+    assert report.findings == []
+    assert report.drift == [] or name in WRONG_ON_PURPOSE
+    assert report.outcome == "pass"
+
+
+@pytest.mark.parametrize("path", VIOLATIONS, ids=_names)
+def test_a_violation_breaks_its_requirement_and_no_other(path: Path) -> None:
+    """What else breaks with it is listed in `also`."""
+    violation = _read(path)
+    found = {verdict.requirement for verdict in _judged(violation).findings}
+
+    assert found == {violation["breaks"], *violation.get("also", [])}
+
+
+@pytest.mark.parametrize("path", VIOLATIONS, ids=_names)
+def test_a_violation_is_found_at_its_place_for_its_reason(path: Path) -> None:
+    """The verdict has the outcome that level and confidence give, and blames the side at fault."""
+    violation = _read(path)
+    requirement = registry()[violation["breaks"]]
+    here = [
+        verdict
+        for verdict in _judged(violation).findings
+        if verdict.requirement == requirement.id and _place(verdict) == violation["at"]
+    ]
+
+    assert [verdict.outcome for verdict in here] == [_due(requirement)] * len(here)
+    assert violation["says"] in [verdict.message for verdict in here]
+    side = "client" if violation["at"]["side"] == "request" else "server"
+    assert {verdict.party for verdict in here} == {side}
+
+
+@pytest.mark.parametrize("path", VIOLATIONS, ids=_names)
+def test_a_violation_is_named_for_its_requirement(path: Path) -> None:
+    """So that a look into the folder tells what is covered."""
+    assert path.stem.startswith(f"{_read(path)['breaks']}-")
+
+
+@pytest.mark.parametrize("requirement", registry().values(), ids=list(registry()))
+def test_every_check_of_a_requirement_has_a_killer(requirement: Requirement) -> None:
+    """Each check breaks on a violation of the requirement; shapes alone break too, if they are judged."""
+    ours = [_read(path) for path in VIOLATIONS if path.stem.startswith(f"{requirement.id}-")]
+    traces = [trace_of(patched(violation["from"], violation["patch"])) for violation in ours]
+    functions = [check for check in requirement.checks if check.schema is None]
+    broken = [
+        [
+            any(verdict.outcome != "pass" for verdict in find_check(check)(trace, **dict(check.arguments)))
+            for check in functions
+        ]
+        for trace in traces
+    ]
+
+    for number, check in enumerate(functions):
+        assert any(row[number] for row in broken), f"no violation breaks {check.name}"
+    if len(functions) < len(requirement.checks):
+        assert any(not any(row) for row in broken), "no violation breaks the shape alone"
