@@ -346,15 +346,16 @@ def _list(options: argparse.Namespace) -> int:
     from conformance.errors import ScenarioBroken
     from conformance.scenario.scenario import read_scenario
 
-    code = 0
+    code, scenarios = 0, []
     for file in _scenario_files(options.paths):
         try:
-            scenario = read_scenario(file)
+            scenarios.append(read_scenario(file))
         except ScenarioBroken as error:
             code = _complain(error)
-            continue
+    for scenario in scenarios:
         print(f"{scenario.id}: {scenario.title}")
         print(f"    {len(scenario.calls)} calls; exercises {', '.join(scenario.exercises)}")
+    print(f"{len(scenarios)} scenarios, {sum(len(scenario.calls) for scenario in scenarios)} calls")
     return code
 
 

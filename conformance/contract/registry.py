@@ -3,7 +3,8 @@
     registry()["IX-STREAM-012"].says
 
 They are written in YAML, one file an area, in the folder `requirements` beside this module; its README shows
-the format. A requirement has either checks or a reason why it has none, and always a source.
+the format. A requirement has a source, and one of three: checks, a reason why it is excluded, or what its
+checks are waiting for.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ Party: TypeAlias = Literal["server", "client", "both"]
 Confidence: TypeAlias = Literal["documented", "spec", "standard", "observed", "inferred"]
 
 _FOLDER = Path(__file__).parent / "requirements"
-_KNOWN = frozenset("id name says level party confidence source checks excluded why conflict".split())
+_KNOWN = frozenset("id name says level party confidence source checks excluded pending why conflict".split())
 _NEEDED = ("id", "name", "says", "level", "party", "confidence", "source")
 
 
@@ -50,6 +51,8 @@ class Requirement:
     name: short and readable, unique.
     says: the fact in one sentence.
     why: what goes wrong for people when it is broken; may be empty.
+    excluded: why it has no checks and never will; empty for the others.
+    pending: what its checks are waiting for; empty for the others.
     conflict: what other sources say and why this one is followed; may be empty.
     """
 
@@ -63,6 +66,7 @@ class Requirement:
     area: str
     checks: tuple[CheckRef, ...] = ()
     excluded: str = ""
+    pending: str = ""
     why: str = ""
     conflict: str = ""
 
@@ -118,8 +122,8 @@ def _requirement(path: Path, entry: dict[str, Any]) -> Requirement:
     for key, allowed in (("level", Level), ("party", Party), ("confidence", Confidence)):
         if entry[key] not in get_args(allowed):
             raise refuse(f"{key} is {entry[key]!r}; expected one of {', '.join(get_args(allowed))}")
-    if ("checks" in entry) == ("excluded" in entry):
-        raise refuse("it needs either checks or excluded, and not both")
+    if sum(key in entry for key in ("checks", "excluded", "pending")) != 1:
+        raise refuse("it needs one of checks, excluded and pending")
     texts = {key: " ".join(str(entry[key]).split()) for key in entry if key != "checks"}
     checks = tuple(_check(check, refuse) for check in entry.get("checks", ()))
     return Requirement(**texts, area=path.stem, checks=checks)  # type: ignore[arg-type]  # checked above

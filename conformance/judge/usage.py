@@ -19,6 +19,7 @@ __all__ = [
 ]
 
 _MAIN = ("total_input_tokens", "total_output_tokens", "total_tokens")
+_PARTS = ("total_input_tokens", "total_output_tokens", "total_thought_tokens", "total_tool_use_tokens")
 _REST = ("total_thought_tokens", "total_cached_tokens", "total_tool_use_tokens")
 _ELSEWHERE = frozenset(
     """prompt_tokens completion_tokens input_tokens output_tokens promptTokenCount candidatesTokenCount
@@ -65,13 +66,11 @@ def other_totals_are_told(trace: Trace) -> Iterator[Verdict]:
 
 
 def the_total_adds_up(trace: Trace) -> Iterator[Verdict]:
-    """The total is input + output + thought + tool use (IX-USAGE-003)."""
+    """The total is input + output + thought + tool use (IX-USAGE-003). Judged where all of them are told."""
     for subject, at, usage in _usages(trace):
-        if not all(isinstance(usage.get(name), int) for name in _MAIN):
+        if not all(isinstance(usage.get(name), int) for name in ("total_tokens", *_PARTS)):
             continue
-        parts = [
-            _number(usage, f"total_{part}_tokens") for part in ("input", "output", "thought", "tool_use")
-        ]
+        parts = [_number(usage, name) for name in _PARTS]
         if sum(parts) == usage["total_tokens"]:
             yield kept(subject)
         else:

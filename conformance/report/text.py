@@ -52,8 +52,15 @@ def counts_of(lines: Sequence[Line]) -> dict[str, int]:
     counts: Counter[str] = Counter(outcomes.values())
     for requirement in registry().values():
         if requirement.id not in outcomes:
-            counts["excluded" if requirement.excluded else "not-observed"] += 1
+            counts[_unjudged(requirement)] += 1
     return {name: times for name, times in counts.items() if times}
+
+
+def _unjudged(requirement: Requirement) -> str:
+    """What a requirement is that nothing in a run was about."""
+    if requirement.checks:
+        return "not-observed"
+    return "excluded" if requirement.excluded else "pending"
 
 
 def render_findings(lines: Sequence[Line], *, again: str = "") -> Iterator[str]:
@@ -172,7 +179,7 @@ def render_requirements(lines: Sequence[Line]) -> Iterator[str]:
 def render_total(lines: Sequence[Line], *, subjects: str) -> str:
     """One line of counts, always with the whole they are part of."""
     counts = counts_of(lines)
-    order = ("fail", "untestable", "inconclusive", "warn", "known", "pass", "not-observed", "excluded")
+    order = ("fail", "untestable", "inconclusive", "warn", "known", "pass", "not-observed", "pending", "excluded")
     told = ", ".join(f"{counts[name]} {name}" for name in order if counts.get(name))
     return f"{sum(counts.values())} requirements: {told} · {subjects}"
 
@@ -182,7 +189,7 @@ def render_areas(lines: Sequence[Line]) -> Iterator[str]:
     outcomes = outcomes_of(lines)
     areas: dict[str, list[str]] = defaultdict(list)
     for requirement in registry().values():
-        if not requirement.excluded:
+        if requirement.checks:
             areas[requirement.area].append(outcomes.get(requirement.id, "not-observed"))
     for area, found in areas.items():
         counts = Counter(found)
@@ -260,6 +267,8 @@ def render_requirement(requirement: Requirement) -> Iterator[str]:
         yield f"    check     {check.name}" + (f" ({told})" if told else "")
     if requirement.excluded:
         yield f"    excluded  {requirement.excluded}"
+    if requirement.pending:
+        yield f"    pending   {requirement.pending}"
 
 
 def to_json(lines: Sequence[Line], exit_code: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 from conformance.judge.judge import judge
 from tests.miniatures import CONVERSATIONS, patched, trace_of
 
-ODD = [None, True, -1, 2**70, 1.5, "", "x", [], [None], [[1]], {}, {"type": 5}, {"x": {}}]
+ODD: list[Any] = [None, True, -1, 2**70, 1.5, "", "x", [], [None], [[1]], {}, {"type": 5}, {"x": {}}]
 
 
 def _places(value: Any, pointer: str) -> Iterator[str]:

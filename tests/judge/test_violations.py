@@ -4,6 +4,7 @@ Each file breaks the requirement that it is named for, at the place and with the
 other, save those that cannot but break with it.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,14 @@ def test_a_violation_is_found_at_its_place_for_its_reason(path: Path) -> None:
 def test_a_violation_is_named_for_its_requirement(path: Path) -> None:
     """So that a look into the folder tells what is covered."""
     assert path.stem.startswith(f"{_read(path)['breaks']}-")
+
+
+def test_the_example_of_the_readme_is_a_violation() -> None:
+    """What people copy is right."""
+    text = (VIOLATIONS[0].parent / "README.md").read_text()
+    ((name, example),) = re.findall(r"```yaml\n# (\S+)\n(.*?)```", text, re.DOTALL)
+
+    assert yaml.safe_load(example) == _read(VIOLATIONS[0].parent / name)
 
 
 @pytest.mark.parametrize("requirement", registry().values(), ids=list(registry()))
