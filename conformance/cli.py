@@ -6,6 +6,8 @@ that `--help` is there at once.
 """
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -48,13 +50,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except ConformanceError as error:
         return _complain(error)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    except BrokenPipeError:  # whoever reads stdout has left; what Python writes at its end goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130
+        return 128 + signal.SIGINT
+    except Exception as error:  # noqa: BLE001 (Python's own exit code would say "findings")
+        return _our_fault(error)
     return code
+
+
+def _our_fault(error: Exception) -> int:
+    import traceback
+
+    traceback.print_exception(error)
+    print(f"gemini-conformance: the harness failed: {type(error).__name__}: {error}", file=sys.stderr)
+    print("hint: this is our fault: please report it with what stands above.", file=sys.stderr)
+    return 3
 
 
 def _complain(error: ConformanceError) -> int:

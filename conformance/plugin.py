@@ -108,12 +108,17 @@ class ScenarioItem(pytest.Item):
         stash = self.session.config.stash
         if TARGETS not in stash:
             stash[TARGETS] = Targets(_options(self.config))
-        self.lines = run_scenario(self.path, self.target, stash[TARGETS])
+        self.lines = run_scenario(self._typed_path(), self.target, stash[TARGETS])
         summary = next(line for line in self.lines if line["type"] == "scenario")
         if summary["outcome"] in ("error", "fail", "untestable"):
             raise Red(summary["problem"] or _first_finding(self.lines))
         if summary["outcome"] in ("inconclusive", "not-observed"):
             pytest.skip(summary["problem"] or "nothing was judged")
+
+    def _typed_path(self) -> Path:
+        """The path from where pytest was called, which is what people typed and records keep."""
+        start = self.session.config.invocation_params.dir
+        return self.path.relative_to(start) if self.path.is_relative_to(start) else self.path
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show the finding alone: a traceback through our own code teaches nobody."""

@@ -35,7 +35,7 @@ class _Collector:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for line in getattr(report, plugin.FOUND, ()):
             self._record.write(line)
-        if report.failed and not hasattr(report, plugin.FOUND):
+        if report.failed and not getattr(report, plugin.FOUND, ()):
             self.internal_errors.append(f"{report.nodeid}: {report.longreprtext.splitlines()[-1]}")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -115,11 +115,13 @@ def run_scenarios(
         *(("-p", "xdist", "-n", workers) if workers else ()),
         *_plugin_options(options),
         *pytest_options,
-        *map(str, files),
+        *(str(path.absolute()) for path in files),
     ]
     quiet = not pytest_options
     with _isolated(), redirect_stdout(_Nowhere() if quiet else sys.stderr):
         code = pytest.main(arguments, plugins=[collector])
+    if code == pytest.ExitCode.INTERRUPTED and not collector.internal_errors:
+        raise KeyboardInterrupt
     if code == pytest.ExitCode.USAGE_ERROR:
         raise UsageRefused(
             f"pytest refuses {' '.join(pytest_options) or 'its options'}", "After -- come options of pytest."

@@ -21,6 +21,7 @@ __all__ = [
 
 _OUTPUT_ONLY = ("id", "status", "created", "updated", "environment_id", "usage", "steps", "object")
 _CONTENTS = frozenset({"text", "image", "audio", "video", "document"})
+_TURNS = frozenset({"user_input", "model_output", "thought"})
 
 
 def _requests(trace: Trace) -> Iterator[tuple[Document, dict[str, Any]]]:
@@ -84,16 +85,16 @@ def old_turns_are_not_sent(trace: Trace) -> Iterator[Verdict]:
 
 
 def lists_hold_contents_or_steps(trace: Trace) -> Iterator[Verdict]:
-    """A list as input holds contents or steps, not both (IX-INPUT-004)."""
+    """A list as input holds contents or steps, not both (IX-INPUT-004). Unknown kinds may be either."""
     for request, asked in _requests(trace):
         match asked.get("input"):
             case [_, *_] as items:
                 kinds = [str(item.get("type")) for item in items if isinstance(item, dict)]
                 contents = [kind for kind in kinds if kind in _CONTENTS]
-                if contents and len(contents) < len(kinds):
-                    other = next(kind for kind in kinds if kind not in _CONTENTS)
+                steps = [kind for kind in kinds if kind in _TURNS or kind.endswith(("_call", "_result"))]
+                if contents and steps:
                     yield broken(
-                        request, "/input", f"{contents[0]} content and {other} steps stand in one list"
+                        request, "/input", f"{contents[0]} content and {steps[0]} steps stand in one list"
                     )
                 else:
                     yield kept(request)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -219,6 +220,8 @@ class Record:
                 self._file.flush()
             except OSError as error:
                 self.problem = f"the record ends early: {self.path}: {error.strerror}"
+                with suppress(OSError):
+                    self._file.close()
                 self._file = None
 
     def close(self, footer: Line) -> None:

@@ -179,7 +179,17 @@ def render_requirements(lines: Sequence[Line]) -> Iterator[str]:
 def render_total(lines: Sequence[Line], *, subjects: str) -> str:
     """One line of counts, always with the whole they are part of."""
     counts = counts_of(lines)
-    order = ("fail", "untestable", "inconclusive", "warn", "known", "pass", "not-observed", "pending", "excluded")
+    order = (
+        "fail",
+        "untestable",
+        "inconclusive",
+        "warn",
+        "known",
+        "pass",
+        "not-observed",
+        "pending",
+        "excluded",
+    )
     told = ", ".join(f"{counts[name]} {name}" for name in order if counts.get(name))
     return f"{sum(counts.values())} requirements: {told} · {subjects}"
 

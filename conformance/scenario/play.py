@@ -84,7 +84,7 @@ def build_request(call: ScenarioCall, values: Mapping[str, Any], target: Target,
         body = call.body.encode()
     elif call.operation == "interactions.create":
         body = json.dumps(arguments, ensure_ascii=False, separators=(",", ":")).encode()
-    headers = {"x-goog-api-key": {"good": target.key, "bad": f"bad-{target.key[:4]}", "none": ""}[call.key]}
+    headers = {"x-goog-api-key": {"good": target.key, "bad": "bad-key", "none": ""}[call.key]}
     if body:
         headers["content-type"] = "application/json"
     if api_version == "v1beta":

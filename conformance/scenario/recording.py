@@ -44,14 +44,21 @@ def record_scenario(path: Path, target: str, targets: Targets, *, folder_to: str
         )
     scenario = read_scenario(path)
     played = play(scenario, targets.find(target, path), api_version=targets.options.api_version)
-    if played.stopped:
-        raise ScenarioBroken(str(path), "", f"nothing was recorded: {played.stopped}")
+    responses = [call.exchange.response for call in played.trace.calls]
+    cut = next((response.cut for response in responses if response is not None and response.cut), "")
+    if played.stopped or cut:
+        raise ScenarioBroken(str(path), "", f"nothing was recorded: {played.stopped or cut}")
     key = targets.key(target, scenario.id)
     exchanges = [redact(_addressed(call.exchange, target), [key]) for call in played.trace.calls]
     unmet = "; ".join(f"{miss.call}: {miss.message}" for miss in played.misses)
     if _same(to, exchanges):
         return f"{to}: {len(exchanges)} exchanges, unchanged"
-    write_cassette(to, exchanges, _provenance(target, targets, scenario.id))
+    try:
+        write_cassette(to, exchanges, _provenance(target, targets, scenario.id))
+    except OSError as error:
+        raise UsageRefused(
+            f"{to} cannot be written: {error.strerror}", "Choose a folder with --to."
+        ) from None
     return f"{to}: {len(exchanges)} exchanges recorded" + (f"; not as expected: {unmet}" if unmet else "")
 
 

@@ -6,14 +6,15 @@ This is what a test item does. It raises nothing: a broken file, a target that n
 of our own are outcomes, with a sentence each.
 """
 
+import ipaddress
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from conformance.contract.places import folder
 from conformance.contract.registry import registry
@@ -27,7 +28,7 @@ from conformance.errors import (
     UsageRefused,
 )
 from conformance.judge.judge import judge
-from conformance.judge.verdict import Outcome, Report, Verdict, worst
+from conformance.judge.verdict import Outcome, Report, Verdict
 from conformance.report.record import Line, exchange_lines, report_lines
 from conformance.scenario.play import Played, play
 from conformance.scenario.scenario import SUFFIX, Scenario, read_scenario, scenario_id
@@ -112,15 +113,15 @@ class Targets:
         if name == "embedded":
             return f"key-of-{scenario.replace('/', '-')}"
         if self.options.key_env is not None:
-            key = os.environ.get(self.options.key_env, "")
+            key = os.environ.get(self.options.key_env, "").strip()
             if not key:
                 raise UsageRefused(f"the environment variable {self.options.key_env} holds no key")
-            return key
+            return _sendable(key)
         if name == "live":
-            key = os.environ.get("GOOGLE_API_KEY") or os.environ.get("GEMINI_API_KEY") or ""
+            key = (os.environ.get("GOOGLE_API_KEY") or os.environ.get("GEMINI_API_KEY") or "").strip()
             if not key:
                 raise KeyMissing
-            return key
+            return _sendable(key)
         return "conformance-test-key"
 
     def url(self, name: str) -> str:
@@ -147,28 +148,72 @@ def checked_target(name: str, options: Options) -> None:
         targets.key(name, "")
 
 
+def _sendable(key: str) -> str:
+    if not key.isascii() or not key.isprintable():
+        raise UsageRefused(
+            "the API key holds characters that no header can carry", "Copy it again: keys are plain ASCII."
+        )
+    return key
+
+
 def checked_url(url: str) -> str:
     """Give a target's URL without a slash at its end.
 
     Raises:
-        UsageRefused: it is no URL, or keys would cross a network in the clear.
+        UsageRefused: it is no URL, holds more than an address, or keys would cross a network in the clear.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageRefused(
             f"{url!r} is no target",
             "Targets are embedded, cassettes, live, or a URL such as http://127.0.0.1:8000.",
         )
-    loopback = parts.hostname in ("localhost", "::1") or parts.hostname.startswith("127.")
-    if parts.scheme == "http" and not loopback:
+    if parts.username is not None or parts.query or parts.fragment:
+        raise UsageRefused(
+            "a target is an address alone, without a name, a query or a fragment",
+            "Put the key into an environment variable and name it with --key-env.",
+        )
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise UsageRefused(
             f"{url} is not HTTPS", "The key would cross the network in the clear; use https://."
         )
     return url.rstrip("/")
 
 
+def _split(url: str) -> SplitResult | None:
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        _ = parts.port
+        return parts if url.isprintable() and " " not in url else None
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def run_scenario(path: Path, target: str, targets: Targets) -> list[Line]:
-    """Play and judge one scenario; give the lines of the record, the summary first."""
+    """Play and judge one scenario; give the lines of the record, the summary first, without the key."""
+    secrets: list[str] = []
+    if target not in _OWN:
+        with suppress(ConformanceError):
+            secrets.append(targets.key(target, scenario_id(path)))
+    return [_redacted(line, secrets) for line in _played(path, target, targets, secrets)]
+
+
+_PROSE = ("problem", "hint", "traceback", "message", "bytes", "pointer", "name")
+
+
+def _redacted(line: Line, secrets: list[str]) -> Line:
+    """Take a secret out of whatever a line quotes; its exchanges have been redacted before."""
+    quoted = {key: redact_text(line[key], secrets) for key in _PROSE if isinstance(line.get(key), str)}
+    return line | quoted
+
+
+def _played(path: Path, target: str, targets: Targets, secrets: list[str]) -> list[Line]:
     subject = f"{scenario_id(path)}[{target}]"
     started = time.monotonic()
     try:
@@ -184,7 +229,10 @@ def run_scenario(path: Path, target: str, targets: Targets) -> list[Line]:
         return [_summary(subject, target, path, "error", str(error), hint=error.hint, exit_code=3)]
     except Exception as error:  # noqa: BLE001 (whatever it is, the run goes on and says so)
         return [_our_fault(subject, target, path, error)]
-    return _judged(subject, target, targets, played, time.monotonic() - started)
+    try:
+        return _judged(subject, target, targets, played, secrets, time.monotonic() - started)
+    except Exception as error:  # noqa: BLE001
+        return [_our_fault(subject, target, path, error)]
 
 
 def _our_fault(subject: str, target: str, path: Path, error: Exception) -> Line:
@@ -199,31 +247,32 @@ def _our_fault(subject: str, target: str, path: Path, error: Exception) -> Line:
     return line
 
 
-def _judged(subject: str, target: str, targets: Targets, played: Played, seconds: float) -> list[Line]:
-    try:
-        report = judge(played.trace, closed=targets.options.closed, parties=("server",))
-    except Exception as error:  # noqa: BLE001
-        return [_our_fault(subject, target, played.scenario.file, error)]
+def _judged(
+    subject: str, target: str, targets: Targets, played: Played, secrets: list[str], seconds: float
+) -> list[Line]:
+    report = judge(played.trace, closed=targets.options.closed, parties=("server",))
     own = target in _OWN
+    report.findings.extend(_cuts(played))
     report.findings.extend(_expectations(played, own=own))
     report.findings.extend(_unobserved(played.scenario, report, played, live=target == "live"))
-    secrets = [targets.key(target, played.scenario.id)] if target not in _OWN else []
     exchanges = [redact(call.exchange, secrets) for call in played.trace.calls]
     trace = Trace.of(exchanges, played.trace.name)
-    outcome = worst([report.outcome])
-    summary = _summary(subject, target, played.scenario.file, outcome, redact_text(played.stopped, secrets))
+    summary = _summary(subject, target, played.scenario.file, report.outcome, played.stopped)
     summary |= {
         "title": played.scenario.title,
         "requests": len(exchanges),
         "seconds": round(seconds, 4),
         "exercises": list(played.scenario.exercises),
     }
-    lines = [summary, *exchange_lines(subject, exchanges)]
-    for line in report_lines(subject, report, trace):
-        if "message" in line:
-            line["message"] = redact_text(line["message"], secrets)
-        lines.append(line)
-    return lines
+    return [summary, *exchange_lines(subject, exchanges), *report_lines(subject, report, trace)]
+
+
+def _cuts(played: Played) -> Iterator[Verdict]:
+    """An answer that ended before its end, which its bytes alone may not show."""
+    for call in played.trace.calls:
+        if call.exchange.response is not None and call.exchange.response.cut:
+            message = f"the answer is not whole: {call.exchange.response.cut}"
+            yield Verdict("fail", call.place, "", message, "", "server")
 
 
 def _expectations(played: Played, *, own: bool) -> Iterator[Verdict]:

@@ -7,18 +7,22 @@ A target keeps the bytes as they came and when, and says so when a response ende
 """
 
 import json
+import socket
+import threading
 import time
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from conformance.errors import CassetteMiss, TargetUnreachable
-from conformance.wire.cassette import read_cassette, undo_coding
-from conformance.wire.exchange import Arrival, Exchange, Headers, Request, Response
+from conformance.wire.cassette import read_cassette
+from conformance.wire.exchange import Arrival, Exchange, Headers, Request, Response, header
 from conformance.wire.recording import LARGEST_BYTES
-from conformance.wire.trace import parse_json
+from conformance.wire.trace import UNREADABLE, parse_json
 
 if TYPE_CHECKING:
     import httpx2
@@ -39,7 +43,9 @@ class Target(Protocol):
 class HttpTarget:
     """An endpoint over HTTP/1.1.
 
-    timeout_s: how long one whole exchange may take; a stream that goes on longer is cut off and says so.
+    timeout_s: how long one whole exchange may take; a stream that goes on longer is cut off and says so. A
+        peer that sends a byte now and then outlives every timeout of a read, so a timer ends the connection.
+    largest_bytes: how much of a body is read, and kept once its coding is undone.
     """
 
     def __init__(
@@ -50,6 +56,8 @@ class HttpTarget:
         self._timeout_s = timeout_s
         self._largest_bytes = largest_bytes
         self._client: httpx2.Client | None = None
+        self._stream: Any = None
+        self._late = False
 
     def __enter__(self) -> Self:
         return self
@@ -89,11 +97,44 @@ class HttpTarget:
         client = self._connected()
         headers = [("accept-encoding", "identity"), *(request.headers or ())]
         built = client.build_request(
-            request.method, request.url, headers=headers, content=request.body or None
+            request.method,
+            request.url,
+            headers=headers,
+            content=request.body or None,
+            extensions={"trace": self._follow},
         )
         for name in ("accept", "user-agent"):
             if not any(given.lower() == name for given, _ in headers):
                 del built.headers[name]
+        self._late = False
+        timer = threading.Timer(self._timeout_s, self._end)
+        timer.daemon = True
+        timer.start()
+        try:
+            response = self._exchange(client, built)
+        finally:
+            timer.cancel()
+        sent = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in built.headers.raw)
+        return Exchange(Request(request.method, str(built.url), sent, request.body), response, witnessed=True)
+
+    def _follow(self, event: str, info: dict[str, Any]) -> None:
+        """Keep hold of the connection, as the transport tells of it."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._stream = info["return_value"]
+            if self._late:
+                self._end()
+
+    def _end(self) -> None:
+        """End the connection, whatever waits for it; called by the timer."""
+        self._late = True
+        open_socket = self._stream.get_extra_info("socket") if self._stream is not None else None
+        if open_socket is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(open_socket, socket.SHUT_RDWR)
+
+    def _exchange(self, client: "httpx2.Client", built: "httpx2.Request") -> Response:
+        import httpx2
+
         start = time.monotonic()
         try:
             with_stream = client.send(built, stream=True)
@@ -102,13 +143,13 @@ class HttpTarget:
         except httpx2.TimeoutException:
             raise TargetUnreachable(self.url, f"did not answer in {self._timeout_s:g} s") from None
         except (httpx2.TransportError, httpx2.InvalidURL) as error:
+            if self._late:
+                raise TargetUnreachable(self.url, f"did not answer in {self._timeout_s:g} s") from None
             raise TargetUnreachable(self.url, f"gave no HTTP answer: {_reason(error)}") from None
         try:
-            response = self._read(with_stream, start)
+            return self._read(with_stream, start)
         finally:
             with_stream.close()
-        sent = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in built.headers.raw)
-        return Exchange(Request(request.method, str(built.url), sent, request.body), response, witnessed=True)
 
     def _read(self, response: "httpx2.Response", start: float) -> Response:
         body, arrivals, cut = bytearray(), [], ""
@@ -125,7 +166,7 @@ class HttpTarget:
                     break
         except Exception as error:  # noqa: BLE001 (whatever the transport meets is the server's doing)
             elapsed = time.monotonic() - start
-            late = "Timeout" in type(error).__name__
+            late = self._late or "Timeout" in type(error).__name__
             cut = (
                 f"the time limit of {self._timeout_s:g} s was reached"
                 if late
@@ -134,9 +175,20 @@ class HttpTarget:
         headers: Headers = tuple(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
         )
-        return Response(
-            response.status_code, headers, undo_coding(headers, bytes(body)), tuple(arrivals), cut
-        )
+        plain, more = _uncoded(headers, body, self._largest_bytes)
+        if more:
+            cut = cut or f"the limit of {self._largest_bytes // 1024 // 1024} MB was reached"
+        return Response(response.status_code, headers, plain, tuple(arrivals), cut)
+
+
+def _uncoded(headers: Headers, body: bytearray, largest_bytes: int) -> tuple[bytes, bool]:
+    """Undo gzip or deflate, as far as the limit; say whether there is more."""
+    coding = (header(headers, "content-encoding") or "").strip().lower()
+    if coding in ("gzip", "x-gzip", "deflate") and body.startswith((b"\x1f\x8b", b"\x78")):
+        decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+        with suppress(zlib.error):
+            return decoder.decompress(body, largest_bytes), bool(decoder.unconsumed_tail)
+    return bytes(body), False
 
 
 def _reason(error: Exception) -> str:
@@ -184,8 +236,19 @@ class CassetteTarget:
 def _identity(request: Request) -> tuple[Any, ...]:
     url = urlsplit(request.url)
     query = sorted(pair for pair in parse_qsl(url.query, keep_blank_values=True) if pair[0] != "key")
-    body = parse_json(request.body) if request.body else None
-    return request.method, url.path, tuple(query), json.dumps(body, sort_keys=True, default=str)
+    return request.method, url.path, tuple(query), _comparable(request.body)
+
+
+def _comparable(body: bytes) -> str:
+    """A body without the order of its keys; one that is not JSON as it is."""
+    value = _value(body)
+    return repr(value) if isinstance(value, bytes) else json.dumps(value, sort_keys=True)
+
+
+def _value(body: bytes) -> Any:
+    """The JSON of a body; the bytes of one that is not JSON."""
+    value = parse_json(body or b"null")
+    return body if value is UNREADABLE else value
 
 
 def _likeness(one: Request, other: Request) -> float:
@@ -200,7 +263,7 @@ def _differences(sent: Request, recorded: Request) -> Iterator[str]:
         yield f"the path, {urlsplit(recorded.url).path}"
     if _identity(sent)[2] != _identity(recorded)[2]:
         yield f"the query, {urlsplit(recorded.url).query or 'none'}"
-    yield from _json_differences(parse_json(sent.body or b"null"), parse_json(recorded.body or b"null"), "")
+    yield from _json_differences(_value(sent.body), _value(recorded.body), "")
 
 
 def _json_differences(sent: Any, recorded: Any, at: str) -> Iterator[str]:
@@ -215,10 +278,10 @@ def _json_differences(sent: Any, recorded: Any, at: str) -> Iterator[str]:
     elif isinstance(sent, list) and isinstance(recorded, list) and len(sent) == len(recorded):
         for number, (one, other) in enumerate(zip(sent, recorded, strict=True)):
             yield from _json_differences(one, other, f"{at}/{number}")
-    elif sent != recorded:
+    elif repr(sent) != repr(recorded):
         yield f"{at or 'the body'}: {_shown(recorded)}"
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str)
+    text = ascii(value) if isinstance(value, bytes) else json.dumps(value)
     return text if len(text) <= 50 else f"{text[:47]}…"

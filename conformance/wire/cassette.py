@@ -17,6 +17,8 @@ from conformance.wire.files import write_atomically
 
 __all__ = ["exchanges_of", "load_yaml", "read_cassette", "write_cassette"]
 
+_YAML_LINE_ENDS = frozenset("\x85\u2028\u2029")
+
 
 def load_yaml(text: str) -> Any:
     """Read YAML as vcrpy does: safely, with the few Python tags that its cassettes may hold."""
@@ -133,7 +135,7 @@ def write_cassette(path: Path, exchanges: Sequence[Exchange], provenance: Mappin
         "arrivals": [
             [[arrival.end, round(arrival.time_s * 1000, 3)] for arrival in exchange.response.arrivals]
             for exchange in exchanges
-            if exchange.response is not None
+            if exchange.request is not None and exchange.response is not None
         ],
     }
     write_atomically(path, _dump(data).encode())
@@ -179,6 +181,8 @@ def _dump(data: Mapping[str, Any]) -> str:
 
     def text(dumper: Any, value: str) -> Any:
         style = "|" if "\n" in value else None
+        if not _YAML_LINE_ENDS.isdisjoint(value):  # YAML reads these as line ends, so they are escaped
+            style = '"'
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     def row(dumper: Any, value: list[Any]) -> Any:

@@ -83,7 +83,8 @@ class Decoder:
         while match := line_end.search(self._buffer, self._scanned):
             line = bytes(self._buffer[self._line_start : match.start()])
             self._scanned = self._line_start = match.end()
-            if line and not (not self._started and line == _BOM):
+            opening = not self._started and not self._lines
+            if line and not (opening and line == _BOM):
                 self._lines.append(line)
             else:
                 yield self._frame(match.end(), time_s, cut=False)

@@ -308,6 +308,8 @@ class Call:
 
 
 def _looks_like_interaction(body: dict[str, Any]) -> bool:
+    if "event_type" in body:
+        return False
     return "status" in body or "steps" in body or body.get("object") == "interaction"
 
 
@@ -365,6 +367,8 @@ def _kind(call: Call) -> Kind:
         return "error"
     if isinstance(body.get("event_type"), str):
         return "event"
+    if call.failed:
+        return "json"
     if _looks_like_interaction(body) or call.operation in ("create", "get", "cancel"):
         return "interaction"
     return "step" if isinstance(body.get("type"), str) else "json"

@@ -155,7 +155,8 @@ def test_a_good_requirement_is_read(tmp_path: Path) -> None:
         ({"party": "proxy"}, "party is 'proxy'"),
         ({"confidence": "rumour"}, "confidence is 'rumour'"),
         ({"sauce": "https://ai.google.dev/"}, "unknown key 'sauce'"),
-        ({"excluded": "Nobody can tell."}, "it needs either checks or excluded, and not both"),
+        ({"excluded": "Nobody can tell."}, "it needs one of checks, excluded and pending"),
+        ({"pending": "A check of retries."}, "it needs one of checks, excluded and pending"),
         ({"checks": [["stream", "created_comes_first"]]}, "a check is a name, or a name with arguments"),
     ],
 )
@@ -176,8 +177,8 @@ def test_a_requirement_needs_its_members(tmp_path: Path, missing: str) -> None:
 
 
 def test_a_requirement_needs_checks_or_a_reason(tmp_path: Path) -> None:
-    """A fact that nobody judges says why."""
-    with pytest.raises(RequirementBroken, match="either checks or excluded"):
+    """A fact that nobody judges says why, or what its checks wait for."""
+    with pytest.raises(RequirementBroken, match="one of checks, excluded and pending"):
         _written(tmp_path, {key: told for key, told in GOOD.items() if key != "checks"})
 
 
