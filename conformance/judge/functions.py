@@ -107,7 +107,8 @@ def _answered(trace: Trace) -> Iterator[Call]:
 def asking_for_functions_requires_action(trace: Trace) -> Iterator[Verdict]:
     """A stored turn that asks for functions ends as requires_action, and no other does (IX-FUNC-003).
 
-    Unstored streams were seen to end as completed with calls pending, so they are not judged.
+    Unstored streams were seen to end as completed with calls pending, so they are not judged; an agent may
+    ask for something else than a function.
     """
     for call in trace.calls:
         told = call.interaction
@@ -118,7 +119,11 @@ def asking_for_functions_requires_action(trace: Trace) -> Iterator[Verdict]:
         match told.get("status"):
             case "requires_action" if pending:
                 yield kept(call)
-            case "requires_action" if not any("tool_call" in str(step.get("type")) for step in call.steps):
+            case "requires_action" if "agent" in told or any(
+                "tool_call" in str(step.get("type")) for step in call.steps
+            ):
+                continue
+            case "requires_action":
                 yield broken(call, "/status", "the status is requires_action, and no step is a function_call")
             case "completed" if pending:
                 names = ", ".join(str(step.get("name")) for step in pending)
