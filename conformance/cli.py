@@ -236,14 +236,14 @@ def _run(options: argparse.Namespace) -> int:
     files = _scenario_files(options.paths)
     path = Path(options.record) if options.record else default_path("run")
     header = header_line(command="run", targets=list(asked.targets), seed=asked.seed, closed=asked.closed)
-    record = Record(path, header)
-    faults = run_scenarios(
-        files, asked, record, workers=options.workers, pytest_options=options.pytest_options
-    )
-    for fault in faults:
-        record.write({"type": "fault", "message": fault})
-    code = _exit_code(record.lines, strict=options.strict)
-    record.close(footer_line(code, counts_of(record.lines)))
+    with Record(path, header) as record:
+        faults = run_scenarios(
+            files, asked, record, workers=options.workers, pytest_options=options.pytest_options
+        )
+        for fault in faults:
+            record.write({"type": "fault", "message": fault})
+        code = _exit_code(record.lines, strict=options.strict)
+        record.close(footer_line(code, counts_of(record.lines)))
     _print_run(options, record, code)
     return code
 
@@ -290,11 +290,12 @@ def _lint(options: argparse.Namespace) -> int:
     from conformance.report.text import counts_of
 
     path = Path(options.record) if options.record else None
-    record = Record(path, header_line(command="lint", paths=options.paths, closed=options.closed))
-    for line in _linted(options):
-        record.write(line)
-    code = _exit_code(record.lines, strict=options.strict)
-    record.close(footer_line(code, counts_of(record.lines)))
+    header = header_line(command="lint", paths=options.paths, closed=options.closed)
+    with Record(path, header) as record:
+        for line in _linted(options):
+            record.write(line)
+        code = _exit_code(record.lines, strict=options.strict)
+        record.close(footer_line(code, counts_of(record.lines)))
     if record.problem:
         print(record.problem, file=sys.stderr)
     if options.format == "json":
@@ -323,7 +324,7 @@ def _linted(options: argparse.Namespace) -> "Iterator[Line]":
 
 
 def _record(options: argparse.Namespace) -> int:
-    from conformance.scenario.recording import record_scenario
+    from conformance.scenario.recording import record_scenario, refuse_the_package
     from conformance.scenario.running import Targets
 
     if options.target == "cassettes":
@@ -331,10 +332,12 @@ def _record(options: argparse.Namespace) -> int:
             "a cassette cannot be recorded from cassettes", "Use --target embedded, live or a URL."
         )
     asked = _options(options, (options.target,))
+    files = _scenario_files(options.paths)
+    refuse_the_package(files, options.to)
     targets = Targets(asked)
     codes = [0]
     try:
-        for file in _scenario_files(options.paths):
+        for file in files:
             try:
                 print(record_scenario(file, options.target, targets, folder_to=options.to))
             except ConformanceError as error:

@@ -7,6 +7,7 @@ A run goes through these steps; beside each, what may end it:
     read the input     PathMissing, NothingToDo, UsageRefused     a fault of the call (2)
                        RecordingUnreadable                        a finding about the input (1)
                        ScenarioBroken, CassetteBroken             a fault of the file (2)
+                       OpenapiUnusable                            a fault of the file (2)
     reach the target   TargetUnreachable, KeyMissing              not enough evidence (5), usage (2)
     serve              PortTaken, AddressRefused                  usage (2)
 
@@ -25,6 +26,7 @@ __all__ = [
     "DataFolderMissing",
     "KeyMissing",
     "NothingToDo",
+    "OpenapiUnusable",
     "PathMissing",
     "PortTaken",
     "RecordingUnreadable",
@@ -157,6 +159,24 @@ class RecordingUnreadable(ConformanceError):
     @property
     def hint(self) -> str:
         return self.advice
+
+
+@dataclass(eq=False)
+class OpenapiUnusable(ConformanceError):
+    """A document cannot be compared: not OpenAPI, no interactions, a reference that leads nowhere."""
+
+    file: str
+    where: str
+    problem: str
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        place = f"{self.file} {self.where}" if self.where else self.file
+        return f"{place}: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return "Give an OpenAPI 3 document in JSON, in one file, that has POST …/interactions."
 
 
 @dataclass(eq=False)

@@ -116,7 +116,7 @@ class ScenarioItem(pytest.Item):
             pytest.skip(summary["problem"] or "nothing was judged")
 
     def _typed_path(self) -> Path:
-        """The path from where pytest was called, which is what people typed and records keep."""
+        """Give the path from where pytest was called: what people typed, and what records keep."""
         start = self.session.config.invocation_params.dir
         return self.path.relative_to(start) if self.path.is_relative_to(start) else self.path
 

@@ -29,16 +29,19 @@ INTERACTION = {
     "status": "completed",
     "steps": [{"type": "model_output", "content": [{"type": "text", "text": "A few words."}]}],
 }
-FRAME = b'event: step.delta\ndata: {"index":0,"delta":{"text":"and ","type":"text"},"event_type":"step.delta"}\n\n'
+FRAME = (
+    b'event: step.delta\ndata: {"index":0,"delta":{"text":"a","type":"text"},"event_type":"step.delta"}\n\n'
+)
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @dataclass(slots=True, eq=False)
 class BadServer:
-    """Where it listens, and the requests that reached it."""
+    """Where it listens, the requests that reached it, and whether there was one."""
 
     url: str
     requests: list[Request] = field(default_factory=list)
+    asked: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
@@ -62,6 +65,7 @@ def listening(behaviour: Behaviour) -> Iterator[BadServer]:
             request = _read(peer)
             if request is not None:
                 server.requests.append(request)
+                server.asked.set()
                 behaviour(peer, request)
 
     acceptor = threading.Thread(target=accept, daemon=True)
@@ -188,7 +192,7 @@ def promises_less(peer: socket.socket, _: Request) -> None:
 def sends_200_mb(peer: socket.socket, _: Request) -> None:
     """A body of 200 MB that begins as JSON."""
     peer.sendall(answer("200 OK", "application/json", b'{"steps": "', length=200_000_011))
-    for _ in range(200):
+    for _part in range(200):
         peer.sendall(b"x" * 1_000_000)
 
 

@@ -7,9 +7,10 @@
 
 Why not a stock validator: a union of thirty kinds costs it hundreds of microseconds an event, and it answers
 "is not valid under any of the given schemas". Here a union is dispatched on its discriminator, and one
-traversal gives three things: problems (the value breaks the schema), drift (a field, value or kind that the
-contract does not know) and which schemas were visited. Problems are exactly what a stock 2020-12 validator
-finds; the tests compare both. `schemas/README.md` lists the keywords; any other is refused.
+traversal gives four things: problems (the value breaks the schema), drift (a field, value or kind that the
+contract does not know), which schemas were visited, and which of their branches were taken; `coverage` knows
+how many there are. Problems are exactly what a stock 2020-12 validator finds; the tests compare both.
+`schemas/README.md` lists the keywords; any other is refused.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +20,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from conformance.errors import SchemaBroken
 
 __all__ = [
+    "Branch",
     "Check",
     "Drift",
     "Path",
@@ -26,12 +28,18 @@ __all__ = [
     "Schemas",
     "Validation",
     "compile_schema",
+    "kinds_of",
     "nearest",
+    "place_of",
     "pointer",
+    "types_of",
 ]
 
 Path: TypeAlias = "tuple[Path | None, str | int] | None"
 Check: TypeAlias = "Callable[[Any, Path, Validation], None]"
+Branch: TypeAlias = tuple[str, str | tuple[str, ...]]
+"""A branch that a value took: the place of the schema, and the discriminator (`oneOf`), the JSON type
+(`anyOf`), "then" or "else" (`if`), the word (`x-open-enum`), or all members of the value (`properties`)."""
 
 ANNOTATIONS = frozenset(
     """$schema $id $defs title description deprecated readOnly writeOnly default examples format
@@ -79,6 +87,7 @@ class Validation:
     problems: list[Problem] = field(default_factory=list)
     drift: list[Drift] = field(default_factory=list)
     visited: set[str] = field(default_factory=set)
+    branches: set[Branch] = field(default_factory=set)
 
 
 class Schemas(Protocol):
@@ -105,6 +114,15 @@ def pointer(path: Path) -> str:
         path, key = path
         parts.append(str(key).replace("~", "~0").replace("/", "~1"))
     return "".join(f"/{part}" for part in reversed(parts))
+
+
+def place_of(name: str, where: str) -> str:
+    """Give the name of a sub-schema, as the store understands it, from a schema and a pointer into it.
+
+    >>> place_of("interactions/input", "/anyOf/2")
+    'interactions/input#/anyOf/2'
+    """
+    return f"{name}{where}" if "#" in name or not where else f"{name}#{where}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -149,6 +167,22 @@ def compile_schema(store: Schemas, name: str) -> Check:
         check(value, path, found)
 
     return visit
+
+
+def kinds_of(store: Schemas, name: str, union: Mapping[str, Any]) -> dict[str, int]:
+    """Give the known kinds of a union in the schema `name`, each with the number of its `oneOf` branch."""
+    compiler, member = _Compiler(store, name), union["discriminator"]["propertyName"]
+    return {
+        kind: number
+        for number, branch in enumerate(union["oneOf"])
+        for kind in compiler.discriminated(branch, member, f"/oneOf/{number}")
+        if kind is not None
+    }
+
+
+def types_of(store: Schemas, name: str, schema: Mapping[str, Any]) -> list[str]:
+    """Give the JSON types that a branch of an `anyOf` in the schema `name` accepts."""
+    return _Compiler(store, name).types_of(schema, "/anyOf")
 
 
 class _Compiler:
@@ -206,7 +240,10 @@ class _Compiler:
         return check
 
     def _reference(self, taken: Mapping[str, Any], where: str) -> Check:
-        target = self._store.resolve(self._name, taken["$ref"])
+        try:
+            target = self._store.resolve(self._name, taken["$ref"])
+        except SchemaBroken as error:
+            raise SchemaBroken(error.file, f"{where}/$ref", error.problem) from None
         compiled: list[Check] = []
         store = self._store
 
@@ -227,12 +264,15 @@ class _Compiler:
         others: Check | None = None
         if isinstance(extra, dict):
             others = self.compile(extra, f"{where}/additionalProperties")
-        watched = extra is None and "properties" in taken
-        schema = self._file
+        counted = "properties" in taken
+        watched = extra is None and counted
+        schema, place = self._file, place_of(self._name, where)
 
         def check(value: Any, path: Path, found: Validation) -> None:
             if type(value) is not dict:
                 return
+            if counted:
+                found.branches.add((place, tuple(value)))
             for key in required:
                 if key not in value:
                     message = f"the member {key!r} is missing"
@@ -295,10 +335,15 @@ class _Compiler:
         return check
 
     def _open_enum(self, taken: Mapping[str, Any], where: str) -> Check:
-        known, schema = frozenset(taken["x-open-enum"]), self._file
+        place, schema = place_of(self._name, where), self._file
+        known: dict[str, Branch] = {word: (place, word) for word in taken["x-open-enum"]}
 
         def check(value: Any, path: Path, found: Validation) -> None:
-            if type(value) is str and value not in known:
+            if type(value) is not str:
+                return
+            if value in known:
+                found.branches.add(known[value])
+            else:
                 message = f"unknown value {shown(value)}{nearest(value, known)}"
                 found.drift.append(Drift(pointer(path), "value", value, message, schema))
 
@@ -312,9 +357,11 @@ class _Compiler:
                 raise SchemaBroken(f"{self._file}.json", f"{where}/if", "only `required` is understood here")
         yes = self.compile(taken.get("then", {}), f"{where}/then")
         no = self.compile(taken.get("else", {}), f"{where}/else")
+        place = place_of(self._name, where)
 
         def check(value: Any, path: Path, found: Validation) -> None:
             holds = type(value) is not dict or keys <= value.keys()
+            found.branches.add((place, "then" if holds else "else"))
             (yes if holds else no)(value, path, found)
 
         return check
@@ -324,17 +371,18 @@ class _Compiler:
         branches: dict[str, Check] = {}
         for number, schema in enumerate(taken["anyOf"]):
             place = f"{where}/anyOf/{number}"
-            for name in self._types_of(schema, place):
+            for name in self.types_of(schema, place):
                 if name in branches:
                     raise SchemaBroken(f"{self._file}.json", place, f"two branches accept {name}")
                 branches[name] = self.compile(schema, place)
         if "integer" in branches:
             branches.setdefault("number", branches["integer"])
-        expected, schema = _one_of(branches), self._file
+        expected, schema, place = _one_of(branches), self._file, place_of(self._name, where)
 
         def check(value: Any, path: Path, found: Validation) -> None:
             for name in _TYPES[type(value)]:
                 if name in branches:
+                    found.branches.add((place, name))
                     branches[name](value, path, found)
                     return
             message = f"expected {expected}, found {shown(value)}"
@@ -342,7 +390,7 @@ class _Compiler:
 
         return check
 
-    def _types_of(self, schema: Mapping[str, Any], where: str) -> list[str]:
+    def types_of(self, schema: Mapping[str, Any], where: str) -> list[str]:
         """The JSON types that a branch accepts, its references followed."""
         name = self._name
         while True:
@@ -370,16 +418,17 @@ class _Compiler:
         open_ended = False
         for number, branch in enumerate(branches):
             place = f"{where}/oneOf/{number}"
-            for value in self._discriminated(branch, member, place):
+            for value in self.discriminated(branch, member, place):
                 if value is None:
                     open_ended = True
                     continue
                 if value in known:
                     raise SchemaBroken(f"{self._file}.json", place, f"two branches are called {value!r}")
                 known[value] = self.compile(branch, place)
-        return _dispatch(member, known, self._file, open_ended=open_ended)
+        union = place_of(self._name, where)
+        return _dispatch(member, known, self._file, union, open_ended=open_ended)
 
-    def _discriminated(self, branch: Mapping[str, Any], member: str, where: str) -> list[str | None]:
+    def discriminated(self, branch: Mapping[str, Any], member: str, where: str) -> list[str | None]:
         """The discriminator values of a branch; None stands for "any that is not known"."""
         name = self._name
         while "$ref" in branch:
@@ -388,7 +437,7 @@ class _Compiler:
         match branch:
             case {"oneOf": [*inner], "discriminator": {"propertyName": same}} if same == member:
                 compiler = _Compiler(self._store, name)
-                return [value for item in inner for value in compiler._discriminated(item, member, where)]
+                return [value for item in inner for value in compiler.discriminated(item, member, where)]
             case {"properties": {**properties}}:
                 match properties.get(member):
                     case {"const": str(value)}:
@@ -406,15 +455,16 @@ def _in_turn(checks: list[Check]) -> Check:
     return check
 
 
-def _dispatch(member: str, known: Mapping[str, Check], schema: str, *, open_ended: bool) -> Check:
+def _dispatch(member: str, known: Mapping[str, Check], schema: str, union: str, *, open_ended: bool) -> Check:
     def check(value: Any, path: Path, found: Validation) -> None:
         if type(value) is not dict:
             message = f"expected an object, found {shown(value)}"
             found.problems.append(Problem(pointer(path), message, schema))
             return
-        kind = value.get(member)
+        kind: Any = value.get(member)
         branch = known.get(kind) if type(kind) is str else None
         if branch is not None:
+            found.branches.add((union, kind))
             branch(value, path, found)
         elif type(kind) is not str:
             said = f"expected a string, found {shown(kind)}" if member in value else "it is missing"

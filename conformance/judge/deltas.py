@@ -17,6 +17,7 @@ __all__ = [
     "annotations_follow_their_text",
     "arguments_join_to_an_object",
     "deltas_fit_their_step",
+    "image_deltas_hold_whole_images",
     "signatures_are_base64",
     "signatures_close_their_thought",
     "streams_fold_to_an_interaction",
@@ -36,6 +37,12 @@ _SERVER_TOOLS = frozenset(
     for part in ("call", "result")
 ) | {"mcp_server_tool_call", "mcp_server_tool_result", "function_result"}
 ALLOWED = _SPECIAL | {step: frozenset({step}) for step in _SERVER_TOOLS}
+_PICTURES = {
+    "image/jpeg": b"\xff\xd8\xff",
+    "image/png": b"\x89PNG",
+    "image/webp": b"RIFF",
+    "image/gif": b"GIF8",
+}
 _KNOWN_DELTAS = frozenset[str]().union(*ALLOWED.values())
 
 
@@ -169,3 +176,31 @@ def streams_fold_to_an_interaction(trace: Trace) -> Iterator[Verdict]:
             yield broken(stream.completed, "", f"folded, the stream has {problem.pointer}: {problem.message}")
         if not problems:
             yield kept(stream.completed)
+
+
+def image_deltas_hold_whole_images(trace: Trace) -> Iterator[Verdict]:
+    """An image delta brings a whole image: its bytes begin as a picture does (IX-STREAM-028).
+
+    Judged for JPEG, PNG, WebP and GIF, which tell themselves by their first bytes.
+    """
+    for stream, life in _lives(trace):
+        for event, delta in life.deltas_of("image"):
+            match delta:
+                case {"mime_type": str(kind), "data": str(data)} if kind in _PICTURES and not stream.excerpt:
+                    start = _first_bytes(data)
+                    if is_placeholder(data) or start is None:
+                        continue
+                    if start.startswith(tuple(_PICTURES.values())):
+                        yield kept(event)
+                    else:
+                        yield broken(
+                            event, "/delta/data", f"no image begins with the bytes {start[:4].hex(' ')}"
+                        )
+
+
+def _first_bytes(data: str) -> bytes | None:
+    """The first nine bytes of some base64; None when it is none."""
+    try:
+        return base64.b64decode(data[:12], validate=True)
+    except (ValueError, binascii.Error):
+        return None

@@ -18,14 +18,19 @@ __all__ = [
     "asking_for_functions_requires_action",
     "calls_name_declared_functions",
     "calls_respect_allowed_tools",
+    "choices_lie_in_the_generation_config",
     "every_call_is_answered",
     "forced_calls_have_required_arguments",
     "history_is_sent_again",
     "none_forbids_calls",
+    "parameters_describe_an_object",
     "results_answer_calls",
     "stored_calls_are_not_sent_again",
+    "strange_results_are_refused",
     "thoughts_are_sent_back_unchanged",
 ]
+
+_LOUD = frozenset({"STRING", "NUMBER", "INTEGER", "BOOLEAN", "OBJECT", "ARRAY", "NULL"})
 
 
 def _function_calls(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -37,7 +42,7 @@ def _ids(steps: Iterable[dict[str, Any]], member: str = "id") -> list[str]:
     return [found for step in steps if isinstance(found := step.get(member), str)]
 
 
-def _input_steps(call: Call) -> list[dict[str, Any]]:
+def input_steps(call: Call) -> list[dict[str, Any]]:
     """The steps of a request's input; results that a client nests in a user_input count too."""
     match call.asked:
         case {"input": [*items]}:
@@ -55,7 +60,7 @@ def _input_steps(call: Call) -> list[dict[str, Any]]:
 
 
 def _results(call: Call) -> list[dict[str, Any]]:
-    return [step for step in _input_steps(call) if step.get("type") == "function_result"]
+    return [step for step in input_steps(call) if step.get("type") == "function_result"]
 
 
 def _declared(call: Call) -> dict[str, dict[str, Any]]:
@@ -208,7 +213,7 @@ def _asked_before(trace: Trace, call: Call) -> list[dict[str, Any]] | None:
                 return None
             return _function_calls(before.steps)
         case {"input": [*_]}:
-            return _function_calls(_input_steps(call))
+            return _function_calls(input_steps(call))
     return None
 
 
@@ -258,7 +263,7 @@ def stored_calls_are_not_sent_again(trace: Trace) -> Iterator[Verdict]:
     for call, request, _, asked in _answers(trace):
         if "previous_interaction_id" not in call.asked:
             continue
-        sent = _ids(_function_calls(_input_steps(call)))
+        sent = _ids(_function_calls(input_steps(call)))
         again = [found for found in _ids(asked) if found in sent]
         if again:
             yield broken(request, "/input", f"the stored call {again[0]!r} is sent again")
@@ -274,7 +279,7 @@ def _stateless_answers(trace: Trace) -> Iterator[tuple[Document, list[dict[str, 
         wanted = set(_ids(_results(call), "call_id"))
         for before in reversed(trace.earlier(call)):
             if wanted.intersection(_ids(_function_calls(before.steps))):
-                yield Document(call.asked, call.request_place, "request"), _input_steps(call), before.steps
+                yield Document(call.asked, call.request_place, "request"), input_steps(call), before.steps
                 break
 
 
@@ -286,7 +291,7 @@ def history_is_sent_again(trace: Trace) -> Iterator[Verdict]:
             step
             for step in received
             if step.get("type") in ("function_call", "model_output")
-            and not any(_same(step, other) for other in sent)
+            and not any(same_step(step, other) for other in sent)
         ]
         if missing:
             kind = missing[0].get("type")
@@ -297,7 +302,7 @@ def history_is_sent_again(trace: Trace) -> Iterator[Verdict]:
             yield kept(request)
 
 
-def _same(received: dict[str, Any], sent: dict[str, Any]) -> bool:
+def same_step(received: dict[str, Any], sent: dict[str, Any]) -> bool:
     """Whether a step came back as it was; an empty signature says nothing and may be left out."""
     return all(
         sent.get(key) == value for key, value in received.items() if not (key == "signature" and value == "")
@@ -310,7 +315,71 @@ def thoughts_are_sent_back_unchanged(trace: Trace) -> Iterator[Verdict]:
         for step in received:
             if step.get("type") != "thought" or is_placeholder(step.get("signature")):
                 continue
-            if any(other.get("type") == "thought" and _same(step, other) for other in sent):
+            if any(other.get("type") == "thought" and same_step(step, other) for other in sent):
                 yield kept(request)
             else:
                 yield broken(request, "/input", "a thought of the turn before is missing or changed")
+
+
+def parameters_describe_an_object(trace: Trace) -> Iterator[Verdict]:
+    """Parameters are a JSON Schema of type object, its types in lower case (IX-FUNC-002)."""
+    for call in trace.calls:
+        if call.operation != "create":
+            continue
+        request = Document(call.asked, call.request_place, "request")
+        for name, tool in _declared(call).items():
+            match tool.get("parameters"):
+                case {"type": kind} as schema if kind != "object":
+                    yield broken(request, "/tools", f"the parameters of {name} are of type {ascii(kind)}")
+                case {"type": "object"} as schema:
+                    loud = sorted(found for _, found in types_of(schema) if found in _LOUD)
+                    if loud:
+                        yield broken(
+                            request, "/tools", f"{name}: {loud[0]} is written {loud[0].lower()} here"
+                        )
+                    else:
+                        yield kept(request)
+
+
+def types_of(schema: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Every type that a JSON Schema names, with its pointer; properties called "type" are none."""
+    if not isinstance(schema, dict) or depth > 100:
+        return
+    declared = schema.get("type")
+    for kind in declared if isinstance(declared, list) else [declared]:
+        if isinstance(kind, str):
+            yield f"{place}/type", kind
+    for key in ("properties", "$defs", "definitions"):
+        if isinstance(schema.get(key), dict):
+            for name, inner in schema[key].items():
+                yield from types_of(inner, f"{place}/{key}/{name}", depth + 1)
+    for key in ("items", "additionalProperties", "anyOf", "oneOf", "allOf", "prefixItems"):
+        inner = schema.get(key)
+        for number, one in enumerate(inner) if isinstance(inner, list) else [("", inner)]:
+            yield from types_of(one, f"{place}/{key}/{number}".rstrip("/"), depth + 1)
+
+
+def strange_results_are_refused(trace: Trace) -> Iterator[Verdict]:
+    """A function_result whose call_id belongs to no call is refused (IX-FUNC-009)."""
+    for call, _, results, asked in _answers(trace):
+        known = {*_ids(asked)}
+        strange = [found for found in _ids(results, "call_id") if found not in known]
+        if not strange or call.status is None or any(is_placeholder(found) for found in strange):
+            continue
+        if 400 <= call.status < 500:
+            yield kept(call)
+        else:
+            yield broken(call, "", f"{strange[0]!r} answers no call, and the answer is HTTP {call.status}")
+
+
+def choices_lie_in_the_generation_config(trace: Trace) -> Iterator[Verdict]:
+    """tool_choice is a member of generation_config, not of the request itself (IX-FUNC-023)."""
+    for call in trace.calls:
+        if call.operation != "create":
+            continue
+        request = Document(call.asked, call.request_place, "request")
+        match call.asked:
+            case {"tool_choice": _}:
+                yield broken(request, "/tool_choice", "tool_choice stands outside generation_config")
+            case {"generation_config": {"tool_choice": _}}:
+                yield kept(request)

@@ -12,6 +12,8 @@ from conformance.judge.verdict import Subject, Verdict, broken, kept
 from conformance.wire.trace import Call, Event, Trace, is_placeholder
 
 __all__ = [
+    "agents_are_echoed",
+    "cut_turns_are_incomplete",
     "foreground_creates_end",
     "get_answers_with_the_same_id",
     "interactions_are_called_interaction",
@@ -187,3 +189,34 @@ def legacy_outputs_are_gone(trace: Trace) -> Iterator[Verdict]:
             )
         else:
             yield kept(subject)
+
+
+def agents_are_echoed(trace: Trace) -> Iterator[Verdict]:
+    """The interaction of an agent tells this agent, and no model (IX-CREATE-016)."""
+    for call, asked, told in _creates(trace):
+        match asked, told:
+            case {"model": _}, _:
+                continue
+            case {"agent": str()}, {"model": found}:
+                yield broken(call, "/model", f"an agent was asked for, and the model {found!r} is told")
+            case {"agent": str(wanted)}, {"agent": str(found)}:
+                if wanted.removeprefix("agents/") == found.removeprefix("agents/"):
+                    yield kept(call)
+                else:
+                    yield broken(call, "/agent", f"{wanted!r} was asked for, {found!r} is told")
+
+
+def cut_turns_are_incomplete(trace: Trace) -> Iterator[Verdict]:
+    """A turn that takes more output than its limit is incomplete, not completed (IX-CREATE-026)."""
+    for call, asked, told in _creates(trace):
+        match asked, told:
+            case (
+                {"generation_config": {"max_output_tokens": int(limit)}},
+                {"status": str(status), "usage": {"total_output_tokens": int(output)}},
+            ):
+                if status == "completed" and output > limit:
+                    yield broken(
+                        call, "/status", f"completed after {output} output tokens of at most {limit}"
+                    )
+                else:
+                    yield kept(call)

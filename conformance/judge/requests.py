@@ -4,24 +4,45 @@ Source: https://ai.google.dev/api/interactions-api
 """
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Collection, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.exchange import header
-from conformance.wire.trace import ABSENT, UNREADABLE, Document, Trace
+from conformance.wire.trace import ABSENT, UNREADABLE, Call, Document, Trace, is_placeholder
 
 __all__ = [
     "bodies_are_json_objects",
+    "creates_are_posts_to_the_collection",
+    "creates_name_a_model_or_an_agent",
+    "empty_inputs_are_refused",
+    "ids_are_used_unchanged",
+    "labels_keep_their_rules",
     "lists_hold_contents_or_steps",
+    "media_data_are_plain_base64",
+    "media_have_one_source",
+    "media_sections_run_forwards",
     "names_are_snake_case",
     "old_turns_are_not_sent",
     "output_only_members_are_not_sent",
+    "plain_requests_are_taken",
+    "settings_go_with_their_kind",
+    "strange_members_are_refused",
+    "strange_models_are_not_found",
+    "superseded_members_are_not_sent",
+    "words_are_spelt_as_documented",
 ]
 
 _OUTPUT_ONLY = ("id", "status", "created", "updated", "environment_id", "usage", "steps", "object")
 _CONTENTS = frozenset({"text", "image", "audio", "video", "document"})
 _TURNS = frozenset({"user_input", "model_output", "thought"})
+_MEDIA = frozenset({"image", "audio", "video", "document"})
+_ELSEWHERE = frozenset({"contents", "messages", "prompt", "max_tokens", "tool_choice"})
+_PROBE = "conformance_"  # how a scenario names a member that no service has
+_NOBODYS_MODEL = re.compile(r"(?:models/)?(?:gemini-0-|no-such-).*")
+_TEXT_MODEL = re.compile(r"(?:models/)?gemini-(?:2\.5|3(?:\.\d+)?)-(?:flash|pro)(?:-lite)?(?:-preview)?")
 
 
 def _requests(trace: Trace) -> Iterator[tuple[Document, dict[str, Any]]]:
@@ -98,3 +119,332 @@ def lists_hold_contents_or_steps(trace: Trace) -> Iterator[Verdict]:
                     )
                 else:
                     yield kept(request)
+
+
+def creates_are_posts_to_the_collection(trace: Trace) -> Iterator[Verdict]:
+    """A new interaction is a POST to the path that ends in /interactions (IX-CREATE-001)."""
+    for call in trace.calls:
+        sent = call.exchange.request
+        match call.asked:
+            case {"input": _, "model": _} | {"input": _, "agent": _} if sent is not None:
+                path = _path(sent.url)
+            case _:
+                continue
+        if "/interactions" not in path:
+            continue
+        request = Document(call.asked, call.request_place, "request")
+        if not path.rstrip("/").endswith("/interactions"):
+            yield broken(request, "", f"a new interaction is sent to {path}")
+        elif sent.method.upper() != "POST":
+            yield broken(request, "", f"a new interaction is sent with {sent.method}, not POST")
+        else:
+            yield kept(request)
+
+
+def _path(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError:  # such as a bracket that never closes
+        return ""
+
+
+def creates_name_a_model_or_an_agent(trace: Trace) -> Iterator[Verdict]:
+    """A create names a model or an agent, and never both (IX-CREATE-040)."""
+    for request, asked in _requests(trace):
+        named = [name for name in ("model", "agent") if name in asked]
+        if len(named) == 1:
+            yield kept(request)
+        else:
+            yield broken(request, "", f"it names {' and '.join(named) or 'neither model nor agent'}")
+
+
+def settings_go_with_their_kind(trace: Trace) -> Iterator[Verdict]:
+    """generation_config and cached_content go with a model, agent_config with an agent (IX-CREATE-041)."""
+    for request, asked in _requests(trace):
+        if ("model" in asked) == ("agent" in asked):
+            continue
+        foreign = ("generation_config", "cached_content") if "agent" in asked else ("agent_config",)
+        sent = [name for name in foreign if name in asked]
+        for name in sent:
+            yield broken(
+                request, f"/{name}", f"{name} does not go with {'agent' if 'agent' in asked else 'model'}"
+            )
+        if not sent:
+            yield kept(request)
+
+
+def superseded_members_are_not_sent(trace: Trace) -> Iterator[Verdict]:
+    """response_format is sent, not response_mime_type or response_modalities (IX-CREATE-032)."""
+    for request, asked in _requests(trace):
+        old = [name for name in ("response_mime_type", "response_modalities") if name in asked]
+        for name in old:
+            yield broken(request, f"/{name}", f"{name} gave way to response_format")
+        if not old and "response_format" in asked:
+            yield kept(request)
+
+
+def labels_keep_their_rules(trace: Trace) -> Iterator[Verdict]:
+    """Labels have at most 63 characters, in lower case, and keys begin with a letter (IX-CREATE-030)."""
+    for request, asked in _requests(trace):
+        labels = asked.get("labels")
+        for key, value in labels.items() if isinstance(labels, dict) else ():
+            place = f"/labels/{key.replace('~', '~0').replace('/', '~1')}"
+            wrong = _label_fault(key) or (_label_fault(value) if isinstance(value, str) else "")
+            if not key[:1].isalpha():
+                yield broken(request, place, f"the key {ascii(key)} does not begin with a letter")
+            elif wrong:
+                yield broken(request, place, wrong)
+            else:
+                yield kept(request)
+
+
+def _label_fault(text: str) -> str:
+    if len(text) > 63:
+        return f"{ascii(text[:20])} … has {len(text)} characters; 63 are allowed"
+    for letter in text:
+        kind = unicodedata.category(letter)
+        if letter not in "_-" and (kind[0] not in "LMN" or kind in ("Lu", "Lt")):
+            return f"{ascii(letter)} in {ascii(text)} is no lower case letter, digit, _ or -"
+    return ""
+
+
+def words_are_spelt_as_documented(trace: Trace, members: list[str], words: list[str]) -> Iterator[Verdict]:
+    """A documented word has its documented letters (IX-THINK-001 and others). Unknown words are drift.
+
+    members: where the words stand, such as `generation_config.thinking_level`; lists are walked through.
+    """
+    for request, asked in _requests(trace):
+        for member in members:
+            for place, found in _values_at(asked, member.split(".")):
+                meant = _meant(found, words)
+                if found in words:
+                    yield kept(request)
+                elif meant:
+                    yield broken(request, place, f"{found} is written {meant} here")
+
+
+def _values_at(value: Any, path: list[str], place: str = "") -> Iterator[tuple[str, str]]:
+    """The strings at a path of members, with their pointers."""
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _values_at(item, path, f"{place}/{number}")
+    elif not path:
+        if isinstance(value, str):
+            yield place, value
+    elif isinstance(value, dict) and path[0] in value:
+        yield from _values_at(value[path[0]], path[1:], f"{place}/{path[0]}")
+
+
+def _meant(found: str, words: Collection[str]) -> str:
+    """The word that differs in case alone, or by the prefix of an older interface; "" for none."""
+    lower = found.lower()
+    for word in words:
+        if lower == word.lower() or (lower != found and lower.endswith(f"_{word}")):
+            return word
+    return ""
+
+
+def _media(asked: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The media that a user sends, with their pointers: the history of the model is not the user's."""
+    given = asked.get("input")
+    if isinstance(given, dict):
+        yield from _media_among([given], "/input", single=True)
+    if isinstance(given, list):
+        yield from _media_among(given, "/input")
+        for number, step in enumerate(given):
+            match step:
+                case {"type": "user_input", "content": [*blocks]}:
+                    yield from _media_among(blocks, f"/input/{number}/content")
+                case {"type": "function_result", "result": [*blocks]}:
+                    yield from _media_among(blocks, f"/input/{number}/result")
+
+
+def _media_among(
+    blocks: list[Any], place: str, *, single: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, block in enumerate(blocks):
+        match block:
+            case {"type": str(kind)} if kind in _MEDIA:
+                yield place if single else f"{place}/{number}", block
+
+
+def media_have_one_source(trace: Trace) -> Iterator[Verdict]:
+    """A media block has its bytes in data, with their mime_type, or their place in uri (IX-INPUT-006)."""
+    for request, asked in _requests(trace):
+        for place, block in _media(asked):
+            sources = [name for name in ("data", "uri") if name in block]
+            if len(sources) != 1:
+                found = " and ".join(sources) or "neither data nor uri"
+                yield broken(request, place, f"the {block['type']} has {found}")
+            elif sources == ["data"] and "mime_type" not in block:
+                yield broken(request, place, f"the {block['type']} has data and no mime_type")
+            else:
+                yield kept(request)
+
+
+def media_data_are_plain_base64(trace: Trace) -> Iterator[Verdict]:
+    """The data of a media block are base64 alone: no line breaks, no data: prefix (IX-INPUT-007)."""
+    for request, asked in _requests(trace):
+        for place, block in _media(asked):
+            match block.get("data"):
+                case str(data) if not is_placeholder(data):
+                    if re.fullmatch(r"[A-Za-z0-9+/_-]*={0,2}", data):
+                        yield kept(request)
+                    else:
+                        yield broken(request, f"{place}/data", f"the data begin with {ascii(data[:24])}")
+
+
+def media_sections_run_forwards(trace: Trace) -> Iterator[Verdict]:
+    """A section of media ends after it begins; pages count from 1 (IX-INPUT-014)."""
+    for request, asked in _requests(trace):
+        for place, block in _media(asked):
+            match block.get("processing"):
+                case {"start_offset": str(), "end_offset": str()} as section:
+                    start, end = _seconds(section["start_offset"]), _seconds(section["end_offset"])
+                case {"page_options": {"start_page": int(start), "end_page": int(end)}}:
+                    end += 1  # the last page is read too
+                case {"page_options": {"start_page": int(start)}}:
+                    end = start + 1
+                case _:
+                    continue
+            if start is None or end is None:
+                continue
+            pages = "page_options" in block["processing"]
+            if int(pages) <= start < end:
+                yield kept(request)
+            else:
+                yield broken(
+                    request, f"{place}/processing", f"{_section(start, end, pages=pages)} is no section"
+                )
+
+
+def _seconds(text: str) -> float | None:
+    return float(text[:-1]) if re.fullmatch(r"-?\d+(?:\.\d+)?s", text) else None
+
+
+def _section(start: float, end: float, *, pages: bool) -> str:
+    return f"page {start:g} to {end - 1:g}" if pages else f"{start:g} s to {end:g} s"
+
+
+def ids_are_used_unchanged(trace: Trace) -> Iterator[Verdict]:
+    """A get, cancel or delete has the id as it was answered, as a segment of its path (IX-CREATE-037).
+
+    An id that resembles none of this conversation comes from elsewhere and is not judged.
+    """
+    for call in trace.calls:
+        if call.operation not in ("get", "cancel", "delete") or not call.id or is_placeholder(call.id):
+            continue
+        known = answered_ids(trace.earlier(call))
+        request = Document(call.asked, call.request_place, "request")
+        changed = altered(call.id, known)
+        if call.id in known:
+            yield kept(request)
+        elif changed:
+            yield broken(request, "", f"{changed!r} was answered, {call.id!r} is asked for")
+
+
+def answered_ids(calls: Collection[Call]) -> list[str]:
+    """The ids that answers told, without placeholders."""
+    found = [call.interaction.get("id") for call in calls if call.interaction is not None]
+    return [told for told in found if isinstance(told, str) and told and not is_placeholder(told)]
+
+
+def altered(found: str, known: Collection[str]) -> str:
+    """The known text that was cut, prolonged or changed in case to give this one; "" for none."""
+    for told in known:
+        shorter, longer = sorted((found.casefold(), told.casefold()), key=len)
+        if found != told and len(shorter) >= 8 and shorter in longer:
+            return told
+    return ""
+
+
+def plain_requests_are_taken(trace: Trace, form: str) -> Iterator[Verdict]:
+    """A create with nothing but the named members is not refused as wrong (IX-CREATE-003 and its neighbours).
+
+    Judged for the text models of the guides, and without a header that asks for an old revision.
+    """
+    for call in trace.calls:
+        sent, status = call.exchange.request, call.status
+        if call.operation != "create" or sent is None or status is None or not _is_plain(call.asked, form):
+            continue
+        if sent.headers is None or header(sent.headers, "api-revision") not in (None, "2026-05-20"):
+            continue
+        match status, call.answered:
+            case 200, _:
+                yield kept(call)
+            case ((400 | 422), {"error": {"code": "invalid_request" | "parameter_unknown" as code}}):
+                yield broken(call, "/error/code", f"{form} is refused with HTTP {status} {code}")
+
+
+def _is_plain(asked: Any, form: str) -> bool:
+    """Whether a request has one of the plain forms, and no member beside them."""
+    if not isinstance(asked, dict) or not _TEXT_MODEL.fullmatch(str(asked.get("model"))):
+        return False
+    unstored = {"store": False, "stream": True} if form == "an unstored stream" else {}
+    if {key: told for key, told in asked.items() if key not in ("model", "input")} != unstored:
+        return False
+    given = asked.get("input")
+    match form:
+        case "a model with a text" | "an unstored stream":
+            return isinstance(given, str) and 0 < len(given) < 10_000
+        case "one text block":
+            return _is_text(given)
+        case "a list of text blocks":
+            return isinstance(given, list) and 0 < len(given) < 100 and all(map(_is_text, given))
+    raise ValueError(form)
+
+
+def _is_text(block: Any) -> bool:
+    match block:
+        case {"type": "text", "text": str(text), **rest} if not rest:
+            return 0 < len(text) < 10_000
+    return False
+
+
+def refusal(call: Call, fault: str, statuses: Collection[int]) -> Iterator[Verdict]:
+    """Judge how a wrong request was answered; other refusals, such as for a bad key, say nothing."""
+    if call.status in statuses:
+        yield kept(call)
+    elif call.status is not None and call.status < 400:
+        yield broken(call, "", f"the request has {fault}, and the answer is HTTP {call.status}")
+    elif call.status is not None and call.status >= 500:
+        yield broken(call, "", f"the request has {fault}; HTTP {call.status} blames the server")
+
+
+def empty_inputs_are_refused(trace: Trace) -> Iterator[Verdict]:
+    """An empty text as input is refused (IX-CREATE-007)."""
+    for call in trace.calls:
+        match call.asked:
+            case {"input": ""} if call.operation == "create" and "continuation_token" not in call.asked:
+                yield from refusal(call, "an empty input", (400,))
+
+
+def strange_members_are_refused(trace: Trace) -> Iterator[Verdict]:
+    """A member that the interface does not have is refused, not ignored (IX-CREATE-009).
+
+    A name that we do not know may be new, so only names of other interfaces are judged, and those that a
+    scenario makes up.
+    """
+    for call in trace.calls:
+        if call.operation != "create" or not isinstance(call.asked, dict):
+            continue
+        strange = [name for name in call.asked if name in _ELSEWHERE or name.startswith(_PROBE)]
+        if strange:
+            yield from refusal(call, f"the unknown member {strange[0]}", (400,))
+
+
+def strange_models_are_not_found(trace: Trace) -> Iterator[Verdict]:
+    """A model that does not exist is answered with 404 (IX-CREATE-034).
+
+    Which models exist is not known here: judged are names that none will ever have.
+    """
+    for call in trace.calls:
+        match call.asked, call.answered:
+            case {"model": str(name), "input": _}, _ if not _NOBODYS_MODEL.fullmatch(name):
+                continue
+            case {"model": str(name), "input": _}, {"error": {"code": "invalid_request"}} if (
+                call.status == 400
+            ):
+                yield broken(call, "/error/code", f"there is no model {name}; expected HTTP 404, not 400")
+            case {"model": str(name), "input": _}, _ if call.operation == "create":
+                yield from refusal(call, f"the unknown model {name}", (404,))

@@ -5,6 +5,7 @@ and so do the recordings; the samples that cut by characters are right for ASCII
 Source: https://ai.google.dev/gemini-api/docs/google-search
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,12 +13,17 @@ from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.trace import Call, Trace, is_placeholder
 
 __all__ = [
+    "annotations_are_named_in_snake_case",
     "citation_links_are_web_addresses",
     "citations_keep_characters_whole",
     "citations_lie_inside_the_text",
     "grounded_answers_show_the_search",
     "searching_needs_no_client",
+    "web_sources_are_url_citations",
+    "words_are_timed_in_seconds",
 ]
+
+_SECONDS = re.compile(r"\d+(?:\.\d+)?s")
 
 
 def _tools(call: Call) -> set[str]:
@@ -110,3 +116,45 @@ def searching_needs_no_client(trace: Trace) -> Iterator[Verdict]:
             yield broken(call, "/status", "google_search is the only tool, and the status is requires_action")
         elif "status" in call.interaction:
             yield kept(call)
+
+
+def web_sources_are_url_citations(trace: Trace) -> Iterator[Verdict]:
+    """What a search found is cited as url_citation (IX-SEARCH-007). Judged where search is the only tool."""
+    for call in trace.calls:
+        if _tools(call) != {"google_search"}:
+            continue
+        for place, annotation, _ in _annotations(call):
+            match annotation.get("type"):
+                case "url_citation":
+                    yield kept(call)
+                case "file_citation" | "place_citation" as kind:
+                    yield broken(call, place, f"google_search is the only tool, and the citation is a {kind}")
+
+
+def annotations_are_named_in_snake_case(trace: Trace) -> Iterator[Verdict]:
+    """The members of an annotation have names in snake_case (IX-CITE-008)."""
+    for call in trace.calls:
+        for place, annotation, _ in _annotations(call):
+            camel = [name for name in annotation if re.search(r"[a-z][A-Z]", name)]
+            for name in camel:
+                snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+                yield broken(call, f"{place}/{name}", f"{name} is written {snake} here")
+            if not camel:
+                yield kept(call)
+
+
+def words_are_timed_in_seconds(trace: Trace) -> Iterator[Verdict]:
+    """A word of a transcript begins and ends at decimal seconds, in this order (IX-CITE-009)."""
+    for call in trace.calls:
+        for place, annotation, _ in _annotations(call):
+            match annotation:
+                case {"type": "word_info", "start_offset": str(start), "end_offset": str(end)}:
+                    wrong = [found for found in (start, end) if not _SECONDS.fullmatch(found)]
+                    if any(is_placeholder(found) for found in wrong):
+                        continue
+                    if wrong:
+                        yield broken(call, place, f"{wrong[0]!r} is not of the form 0.300s")
+                    elif float(start[:-1]) <= float(end[:-1]):
+                        yield kept(call)
+                    else:
+                        yield broken(call, place, f"the word ends at {end}, before it begins at {start}")

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.trace import Trace, is_placeholder
 
-__all__ = ["call_ids_are_unique", "results_name_a_call"]
+__all__ = ["call_ids_are_unique", "results_follow_their_call", "results_name_a_call", "steps_tell_no_status"]
+
+_PLAIN = frozenset({"user_input", "thought", "model_output", "function_call"})
 
 
 def results_name_a_call(trace: Trace) -> Iterator[Verdict]:
@@ -55,3 +57,36 @@ def call_ids_are_unique(trace: Trace) -> Iterator[Verdict]:
                     else:
                         yield kept(call)
                     seen.add(found)
+
+
+def results_follow_their_call(trace: Trace) -> Iterator[Verdict]:
+    """Steps keep the order of time: a result stands after the call that it answers (IX-STEP-008)."""
+    for call in trace.calls:
+        places = {
+            step["id"]: number
+            for number, step in enumerate(call.steps)
+            if str(step.get("type")).endswith("_call") and isinstance(step.get("id"), str)
+        }
+        for number, step in enumerate(call.steps):
+            match step:
+                case {"type": str(kind), "call_id": str(found)} if kind.endswith("_result"):
+                    if is_placeholder(found) or found not in places:
+                        continue
+                    if places[found] < number:
+                        yield kept(call)
+                    else:
+                        yield broken(
+                            call, f"/steps/{number}", f"the {kind} stands before its call at {places[found]}"
+                        )
+
+
+def steps_tell_no_status(trace: Trace) -> Iterator[Verdict]:
+    """A step has no status of its own: the interaction has it (IX-STEP-009). Newer kinds are not judged."""
+    for call in trace.calls:
+        for number, step in enumerate(call.steps):
+            if step.get("type") not in _PLAIN:
+                continue
+            if "status" in step:
+                yield broken(call, f"/steps/{number}/status", f"a {step['type']} step tells a status")
+            else:
+                yield kept(call)

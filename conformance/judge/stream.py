@@ -10,27 +10,35 @@ A resumed stream may begin anywhere, and what an excerpt leaves out proves nothi
 Source: https://ai.google.dev/gemini-api/docs/streaming
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from conformance.judge.verdict import Verdict, broken, kept
-from conformance.wire.trace import UNREADABLE, Event, Stream, Trace, is_placeholder
+from conformance.wire.trace import UNREADABLE, Call, Document, Event, Stream, Trace, is_placeholder
 
 __all__ = [
+    "alt_sse_changes_nothing",
     "completed_leaves_steps_out",
+    "completed_tells_an_end",
     "completed_tells_usage",
     "created_comes_first",
     "created_describes_the_interaction",
     "deltas_belong_to_an_open_step",
     "done_closes_the_stream",
     "each_step_has_its_own_index",
+    "early_failures_have_a_status",
     "ids_are_equal",
     "indices_count_up",
     "legacy_events_are_gone",
+    "places_to_resume_come_from_the_stream",
+    "running_usage_grows",
     "started_steps_stop_once",
     "the_end_is_told",
 ]
 
 _TERMINAL = ("interaction.completed", "error")
+_FOUND_EARLY = frozenset(
+    "invalid_request parameter_unknown authentication permission_denied not_found model_not_found".split()
+)
 _LEGACY = {
     "interaction.start": "interaction.created",
     "interaction.complete": "interaction.completed",
@@ -236,3 +244,97 @@ def legacy_events_are_gone(trace: Trace) -> Iterator[Verdict]:
                 yield broken(event, "/event_type", f"{event.type} is now {_LEGACY[event.type]}")
             elif event.type is not None:
                 yield kept(event)
+
+
+def alt_sse_changes_nothing(trace: Trace) -> Iterator[Verdict]:
+    """A stream is answered alike with and without `?alt=sse` (IX-STREAM-002).
+
+    A refusal is judged where the same body was answered without it.
+    """
+    streamed = [call for call in trace.calls if call.operation == "create" and _asks_for_events(call)]
+    for call in streamed:
+        if call.query.get("alt") != ["sse"] or call.status is None:
+            continue
+        if call.stream is not None and call.status == 200:
+            yield kept(call)
+        elif any(other.asked == call.asked and other.stream is not None for other in streamed):
+            yield broken(call, "", f"with alt=sse the answer is HTTP {call.status}, without it a stream")
+
+
+def _asks_for_events(call: Call) -> bool:
+    return isinstance(call.asked, dict) and call.asked.get("stream") is True
+
+
+def completed_tells_an_end(trace: Trace) -> Iterator[Verdict]:
+    """`interaction.completed` tells how the run ended: it is not in progress any more (IX-STREAM-038)."""
+    for stream in trace.streams:
+        for event in stream.named("interaction.completed"):
+            match event.json:
+                case {"interaction": {"status": "in_progress" | "queued" as status}}:
+                    yield broken(event, "/interaction/status", f"the run has ended, and is {status}")
+                case {"interaction": {"status": str()}}:
+                    yield kept(event)
+
+
+def places_to_resume_come_from_the_stream(trace: Trace) -> Iterator[Verdict]:
+    """A client resumes after an `event_id` that the stream told (IX-STREAM-047)."""
+    for call in trace.calls:
+        place = call.query.get("last_event_id", [""])[0]
+        told = _event_ids(trace.earlier(call), call.id)
+        if call.operation != "get" or not place or not told or is_placeholder(place):
+            continue
+        request = Document(call.asked, call.request_place, "request")
+        if place in told:
+            yield kept(request)
+        else:
+            yield broken(request, "", f"no event of the stream has the event_id {place!r}")
+
+
+def _event_ids(calls: Iterable[Call], interaction: str | None) -> set[str]:
+    """The event ids of the streams of one interaction; none when some of them are unknown."""
+    streams = [
+        call.stream
+        for call in calls
+        if call.stream is not None
+        and call.interaction is not None
+        and call.interaction.get("id") == interaction
+    ]
+    if any(stream.excerpt for stream in streams):
+        return set()
+    found = [
+        event.json.get("event_id")
+        for stream in streams
+        for event in stream.payloads
+        if isinstance(event.json, dict)
+    ]
+    return {told for told in found if isinstance(told, str) and told}
+
+
+def running_usage_grows(trace: Trace) -> Iterator[Verdict]:
+    """The usage so far, where `step.stop` tells it, never shrinks (IX-STREAM-049)."""
+    for stream in trace.streams:
+        before = 0
+        for event in stream.named("step.stop"):
+            match event.json:
+                case {"usage": {"total_tokens": int(total)}} if total < before:
+                    yield broken(event, "/usage/total_tokens", f"{total} tokens so far, after {before}")
+                case {"usage": {"total_tokens": int(total)}}:
+                    yield kept(event)
+                    before = total
+
+
+def early_failures_have_a_status(trace: Trace) -> Iterator[Verdict]:
+    """What is wrong before a stream begins is refused by HTTP status (IX-STREAM-051).
+
+    The body of the refusal may be JSON or one framed error event: both were recorded.
+    """
+    for call in trace.calls:
+        if call.operation != "create" or call.status is None or not _asks_for_events(call):
+            continue
+        if call.status >= 400:
+            yield kept(call)
+        elif call.stream is not None and call.stream.payloads:
+            match call.stream.payloads[0].json:
+                case {"event_type": "error", "error": {"code": str(code)}} if code in _FOUND_EARLY:
+                    first = call.stream.payloads[0]
+                    yield broken(first, "/error/code", f"{code} comes first of all, with HTTP {call.status}")

@@ -3,17 +3,38 @@
 Source: https://ai.google.dev/gemini-api/docs/interactions-overview
 """
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
+from conformance.judge.functions import input_steps, same_step
+from conformance.judge.requests import altered, answered_ids, refusal
 from conformance.judge.verdict import Verdict, broken, kept
-from conformance.wire.trace import Call, Trace, is_placeholder
+from conformance.wire.trace import Call, Document, Trace, is_placeholder
 
 __all__ = [
     "answers_hold_this_turn_alone",
+    "branches_have_ids_of_their_own",
+    "continuation_tokens_come_back_unchanged",
+    "continuations_have_a_token",
     "each_turn_has_a_new_id",
+    "follow_ups_name_the_turn_before",
     "previous_ids_are_echoed_unchanged",
+    "settings_are_not_inherited",
+    "steps_are_sent_back_unchanged",
+    "stored_history_is_not_sent_again",
     "stored_text_is_the_streamed_text",
+    "tools_are_not_inherited",
+    "unknown_turns_are_refused",
+    "unstored_history_is_sent_again",
+    "unstored_turns_are_not_continued",
 ]
+
+_TOOL_CALLS = frozenset(
+    """function_call google_search_call code_execution_call url_context_call google_maps_call file_search_call
+    mcp_server_tool_call""".split()
+)
+_NOBODYS_ID = re.compile(r"nobody_knows|no_such")
 
 
 def _follow_ups(trace: Trace) -> Iterator[tuple[Call, str]]:
@@ -70,3 +91,211 @@ def stored_text_is_the_streamed_text(trace: Trace) -> Iterator[Verdict]:
             yield kept(call)
         else:
             yield broken(call, "/steps", "the stored text differs from the streamed text")
+
+
+def _asked(call: Call) -> Document:
+    """The request of a call as a subject."""
+    return Document(call.asked, call.request_place, "request")
+
+
+def follow_ups_name_the_turn_before(trace: Trace) -> Iterator[Verdict]:
+    """A follow-up names the turn before in `previous_interaction_id`, by its id unchanged (IX-TURN-001).
+
+    An id that resembles none of this conversation comes from elsewhere and is not judged.
+    """
+    for call in trace.calls:
+        if call.operation != "create" or not isinstance(call.asked, dict):
+            continue
+        known = answered_ids(trace.earlier(call))
+        for name, told in call.asked.items():
+            if name == "previous_interaction_id" and isinstance(told, str) and not is_placeholder(told):
+                changed = altered(told, known)
+                if told in known:
+                    yield kept(_asked(call))
+                elif changed:
+                    yield broken(_asked(call), f"/{name}", f"{changed!r} was answered, {told!r} is continued")
+            elif name != "previous_interaction_id" and told in known:
+                yield broken(_asked(call), f"/{name}", f"{name} names the turn before {told!r}")
+
+
+def _stored_follow_ups(trace: Trace) -> Iterator[tuple[Call, Call]]:
+    """The creates that continue a stored turn of this conversation: the call, and the turn before."""
+    for call in trace.calls:
+        match call.asked:
+            case {"previous_interaction_id": str(previous)} if call.operation == "create":
+                before = trace.answering(previous)
+                if before is not None and before.position < call.position:
+                    yield call, before
+
+
+def stored_history_is_not_sent_again(trace: Trace, kind: str) -> Iterator[Verdict]:
+    """With `previous_interaction_id` the input has no step of the turn before (IX-TURN-002, IX-THINK-007)."""
+    for call, before in _stored_follow_ups(trace):
+        received = [step for step in before.steps if step.get("type") == kind]
+        sent = [step for step in input_steps(call) if step.get("type") == kind]
+        again = [step for step in received if any(same_step(step, other) for other in sent)]
+        if again:
+            yield broken(_asked(call), "/input", f"a stored {kind} is sent again")
+        elif received:
+            yield kept(_asked(call))
+
+
+def tools_are_not_inherited(trace: Trace) -> Iterator[Verdict]:
+    """A follow-up without tools has none: what the turn before declared does not last (IX-TURN-004)."""
+    for call, _ in _stored_follow_ups(trace):
+        if "tools" in call.asked or "model" not in call.asked or call.interaction is None:
+            continue
+        used = [number for number, step in enumerate(call.steps) if step.get("type") in _TOOL_CALLS]
+        for number in used:
+            yield broken(
+                call, f"/steps/{number}", f"no tool is declared, and there is a {call.steps[number]['type']}"
+            )
+        if not used and call.steps:
+            yield kept(call)
+
+
+def settings_are_not_inherited(trace: Trace, member: str) -> Iterator[Verdict]:
+    """A follow-up that leaves a setting out does not have that of the turn before (IX-TURN-005, IX-TURN-006).
+
+    Judged by what the answer tells of itself.
+    """
+    for call, before in _stored_follow_ups(trace):
+        if member in call.asked or call.interaction is None or not isinstance(before.asked, dict):
+            continue
+        had, told = before.asked.get(member), call.interaction.get(member)
+        if had and told == had:
+            yield broken(call, f"/{member}", f"{member} was not sent, and that of the turn before is told")
+        elif had:
+            yield kept(call)
+
+
+def unstored_turns_are_not_continued(trace: Trace) -> Iterator[Verdict]:
+    """A turn that was not stored cannot be continued (IX-TURN-007)."""
+    for call, before in _stored_follow_ups(trace):
+        if before.stored is False:
+            yield from refusal(call, "a previous_interaction_id that was not stored", (400, 404))
+
+
+def unknown_turns_are_refused(trace: Trace) -> Iterator[Verdict]:
+    """A turn that does not exist cannot be continued (IX-TURN-008).
+
+    Judged where the turn was deleted before, and for ids that a scenario makes up.
+    """
+    for call in trace.calls:
+        match call.asked:
+            case {"previous_interaction_id": str(previous)} if call.operation == "create":
+                gone = [
+                    other
+                    for other in trace.earlier(call)
+                    if other.operation == "delete" and other.id == previous
+                ]
+                if any(other.status is not None and other.status < 300 for other in gone):
+                    yield from refusal(call, "a previous_interaction_id that was deleted", (400, 404))
+                elif _NOBODYS_ID.search(previous):
+                    yield from refusal(call, "an unknown previous_interaction_id", (400, 404))
+
+
+def branches_have_ids_of_their_own(trace: Trace) -> Iterator[Verdict]:
+    """Two turns that continue the same turn are two interactions (IX-TURN-010)."""
+    branches: dict[str, set[str]] = {}
+    for call, previous in _follow_ups(trace):
+        match call.interaction:
+            case {"id": str(found)} if found and not is_placeholder(found):
+                others = branches.setdefault(previous, set())
+                if found in others:
+                    yield broken(call, "/id", f"another branch of {previous!r} has the id {found!r} too")
+                elif others:
+                    yield kept(call)
+                others.add(found)
+
+
+def _unstored_follow_ups(trace: Trace) -> Iterator[tuple[Call, list[Any], list[dict[str, Any]]]]:
+    """Requests that go on from an unstored turn: the call, what it sends beyond that, what was received.
+
+    A request goes on from a turn when it begins with the whole input of that turn.
+    """
+    for call in trace.calls:
+        if call.operation != "create" or call.stored is not False or "previous_interaction_id" in call.asked:
+            continue
+        sent = call.asked.get("input")
+        for before in reversed(trace.earlier(call)):
+            given = before.asked.get("input") if isinstance(before.asked, dict) else None
+            if not isinstance(sent, list) or not isinstance(given, list) or before.stored is not False:
+                continue
+            if given and len(sent) > len(given) and sent[: len(given)] == given and _is_finished(before):
+                yield call, sent[len(given) :], before.steps
+                break
+
+
+def _is_finished(call: Call) -> bool:
+    told = call.interaction
+    return (
+        told is not None
+        and told.get("status") == "completed"
+        and bool(call.steps)
+        and not call.exchange.excerpt
+    )
+
+
+def _of(kind: object, steps: list[Any]) -> list[dict[str, Any]]:
+    return [step for step in steps if isinstance(step, dict) and step.get("type") == kind]
+
+
+def unstored_history_is_sent_again(trace: Trace) -> Iterator[Verdict]:
+    """Without stored state all steps of the turn before are sent, then what the user says (IX-TURN-012).
+
+    Thoughts are judged by IX-TURN-013, turns with functions by IX-FUNC-016.
+    """
+    for call, sent, received in _unstored_follow_ups(trace):
+        kinds = {str(step.get("type")) for step in received} - {"thought"}
+        missing = [kind for kind in sorted(kinds) if len(_of(kind, sent)) < len(_of(kind, received))]
+        if missing:
+            yield broken(_asked(call), "/input", f"a {missing[0]} step of the turn before is not sent again")
+        elif not _of("user_input", sent[-1:]) and not _of("function_result", sent[-1:]):
+            yield broken(_asked(call), "/input", "the last step is none of the user's")
+        else:
+            yield kept(_asked(call))
+
+
+def steps_are_sent_back_unchanged(trace: Trace) -> Iterator[Verdict]:
+    """Without stored state the model's steps are sent back as they came, thoughts too (IX-TURN-013)."""
+    for call, sent, received in _unstored_follow_ups(trace):
+        for step in received:
+            kind = step.get("type")
+            if any(is_placeholder(told) for told in step.values()):
+                continue
+            if any(same_step(step, other) for other in _of(kind, sent)):
+                yield kept(_asked(call))
+            elif _of(kind, sent):
+                yield broken(_asked(call), "/input", f"a {kind} step of the turn before is changed")
+            elif kind == "thought":
+                yield broken(_asked(call), "/input", "a thought of the turn before is left out")
+
+
+def continuations_have_a_token(trace: Trace) -> Iterator[Verdict]:
+    """An interaction that requires continuation tells the token to go on with (IX-TURN-019)."""
+    for call in trace.calls:
+        match call.interaction:
+            case {"status": "requires_continuation", "continuation_token": str(token)} if token:
+                yield kept(call)
+            case {"status": "requires_continuation"} if not call.exchange.excerpt:
+                yield broken(
+                    call, "", "the status is requires_continuation, and there is no continuation_token"
+                )
+
+
+def continuation_tokens_come_back_unchanged(trace: Trace) -> Iterator[Verdict]:
+    """A continuation sends the token that the answer before told (IX-TURN-019)."""
+    for call in trace.calls:
+        match call.asked:
+            case {"continuation_token": str(sent)} if call.operation == "create" and not is_placeholder(sent):
+                answers = [other.interaction or {} for other in trace.earlier(call)]
+                known = [
+                    told for other in answers if isinstance(told := other.get("continuation_token"), str)
+                ]
+                if sent in known:
+                    yield kept(_asked(call))
+                elif known and not any(is_placeholder(told) for told in known):
+                    yield broken(
+                        _asked(call), "/continuation_token", "no answer told this continuation_token"
+                    )

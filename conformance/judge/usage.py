@@ -12,15 +12,18 @@ from conformance.wire.trace import Trace
 __all__ = [
     "cached_tokens_are_input",
     "input_adds_up_by_modality",
+    "modalities_are_lower_case",
     "other_totals_are_told",
     "other_vocabularies_are_absent",
     "the_total_adds_up",
     "the_totals_are_told",
+    "usage_comes_at_the_end",
 ]
 
 _MAIN = ("total_input_tokens", "total_output_tokens", "total_tokens")
 _PARTS = ("total_input_tokens", "total_output_tokens", "total_thought_tokens", "total_tool_use_tokens")
 _REST = ("total_thought_tokens", "total_cached_tokens", "total_tool_use_tokens")
+_MODALITIES = frozenset({"text", "image", "audio", "video", "document"})
 _ELSEWHERE = frozenset(
     """prompt_tokens completion_tokens input_tokens output_tokens promptTokenCount candidatesTokenCount
     totalTokenCount prompt_token_count candidates_token_count total_token_count""".split()
@@ -113,3 +116,31 @@ def cached_tokens_are_input(trace: Trace) -> Iterator[Verdict]:
                 else:
                     place = f"{at}/total_cached_tokens"
                     yield broken(subject, place, f"{cached} cached tokens of {total} input tokens")
+
+
+def modalities_are_lower_case(trace: Trace) -> Iterator[Verdict]:
+    """A modality is written in lower case, such as text (IX-USAGE-005). Unknown ones are drift."""
+    for subject, at, usage in _usages(trace):
+        for name, rows in usage.items():
+            if not name.endswith("_by_modality") or not isinstance(rows, list):
+                continue
+            for number, row in enumerate(rows):
+                match row:
+                    case {"modality": str(found)} if found in _MODALITIES:
+                        yield kept(subject)
+                    case {"modality": str(found)} if found.lower() in _MODALITIES:
+                        place = f"{at}/{name}/{number}/modality"
+                        yield broken(subject, place, f"{found} is written {found.lower()} here")
+
+
+def usage_comes_at_the_end(trace: Trace) -> Iterator[Verdict]:
+    """No event before the end tells usage, save step.stop and status updates (IX-USAGE-010)."""
+    for stream in trace.streams:
+        for event in stream.payloads:
+            match event.json:
+                case {"event_type": "interaction.created", "interaction": {"usage": _}}:
+                    yield broken(event, "/interaction/usage", "usage is told before there is any")
+                case {"event_type": "step.start" | "step.delta", "usage": _}:
+                    yield broken(event, "/usage", f"usage is told in a {event.type}")
+                case {"event_type": "interaction.completed", "interaction": {"usage": _}}:
+                    yield kept(event)

@@ -1,8 +1,8 @@
 """The record of a run: JSON lines, a header first, a footer last.
 
-    record = Record(path, header_line(command="run", target="embedded", seed=7))
-    record.write(line)
-    record.close(footer_line(0, {"pass": 12}))
+    with Record(path, header_line(command="run", target="embedded", seed=7)) as record:
+        record.write(line)
+        record.close(footer_line(0, {"pass": 12}))
 
 Each line is written when it happens, so that a run that is killed leaves what it saw; a record without a
 footer is one that was cut off. `schemas/harness/record.json` describes the lines.
@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from types import TracebackType
+from typing import IO, Any, Self, TypeAlias
 
 from conformance.contract.places import PACKAGE, folder
 from conformance.judge.verdict import Report, Verdict
@@ -211,6 +212,14 @@ class Record:
         self.lines: list[Line] = []
         self.write(header)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
     def write(self, line: Line) -> None:
         """Add a line and hand it to the disk at once."""
         self.lines.append(line)
@@ -220,13 +229,15 @@ class Record:
                 self._file.flush()
             except OSError as error:
                 self.problem = f"the record ends early: {self.path}: {error.strerror}"
-                with suppress(OSError):
-                    self._file.close()
-                self._file = None
+                self._end()
 
     def close(self, footer: Line) -> None:
         """Write the last line and close."""
         self.write(footer)
+        self._end()
+
+    def _end(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
             self._file = None

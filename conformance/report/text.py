@@ -11,6 +11,7 @@ import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from conformance.contract.registry import Requirement, registry
 from conformance.judge.verdict import Outcome, worst
@@ -105,7 +106,7 @@ def _finding(verdicts: list[Line], exchanges: Mapping[tuple[str, int], Line], ag
 
 
 def _place(line: Line) -> str:
-    call = f"/{line['call']}" if line["call"] and line["call"] not in line["subject"] else ""
+    call = f"/{line['call']}" if line["call"] else ""
     return f"{line['subject']}{call} {_short_place(line)}".rstrip()
 
 
@@ -132,18 +133,31 @@ def _printable(text: str) -> str:
 
 
 def curl(request: Mapping[str, Any]) -> str:
-    """The command line that sends a recorded request again; the key comes from the environment."""
-    parts = ["curl", "-sS", "-N", "-X", request["method"], shlex.quote(request["url"])]
+    """The command line that sends a recorded request again.
+
+    The key comes from the environment; that of the service is not sent to anyone else.
+    """
+    parts = ["curl", "-sS", "-N", "-X", request["method"], _quoted(request["url"])]
+    service = (urlsplit(request["url"]).hostname or "").endswith(".googleapis.com")
+    key = '"x-goog-api-key: $GEMINI_API_KEY"' if service else '"x-goog-api-key: ${KEY:-test}"'
     for name, value in request["headers"]:
         if name.lower() in ("host", "content-length", "accept-encoding", "connection"):
             continue
         if name.lower() == "x-goog-api-key":
-            parts += ["-H", '"x-goog-api-key: ${GEMINI_API_KEY:-test}"']
+            parts += ["-H", key]
         else:
-            parts += ["-H", shlex.quote(f"{name}: {value}")]
+            parts += ["-H", _quoted(f"{name}: {value}")]
     if request["body"]:
-        parts += ["-d", shlex.quote(request["body"])]
+        parts += ["--data-raw", _quoted(request["body"])]
     return " ".join(parts)
+
+
+def _quoted(text: str) -> str:
+    """Quote for a shell; what cannot be printed, such as a line end, as bash and zsh escape it."""
+    if text.isprintable():
+        return shlex.quote(text)
+    data = text.encode(errors="replace")
+    return "$'" + "".join(chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\x{b:02x}" for b in data) + "'"
 
 
 def render_drift(lines: Sequence[Line]) -> Iterator[str]:

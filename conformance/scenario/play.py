@@ -83,7 +83,7 @@ def build_request(call: ScenarioCall, values: Mapping[str, Any], target: Target,
     if call.body is not None:
         body = call.body.encode()
     elif call.operation == "interactions.create":
-        body = json.dumps(arguments, ensure_ascii=False, separators=(",", ":")).encode()
+        body = _json(arguments)
     headers = {"x-goog-api-key": {"good": target.key, "bad": "bad-key", "none": ""}[call.key]}
     if body:
         headers["content-type"] = "application/json"
@@ -96,11 +96,19 @@ def build_request(call: ScenarioCall, values: Mapping[str, Any], target: Target,
     return Request(method, url, sent, body)
 
 
+def _json(value: Any) -> bytes:
+    """Write compact JSON; what UTF-8 cannot hold, such as half an emoji, is escaped."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
 def _address(operation: str, arguments: Mapping[str, Any], version: str) -> tuple[str, str, dict[str, str]]:
     collection = f"/{version}/interactions"
     if operation == "interactions.create":
         return "POST", collection, {}
-    one = f"{collection}/{quote(str(arguments['id']), safe='')}"
+    one = f"{collection}/{quote(str(arguments['id']), safe='', errors='replace')}"
     rest = {key: _query_value(value) for key, value in arguments.items() if key != "id"}
     match operation:
         case "interactions.get":

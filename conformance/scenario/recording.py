@@ -6,6 +6,7 @@ What is recorded from our own server says so, and has an address that nobody can
 Keys are redacted before anything is written. A cassette that would differ in nothing but times stays as it is.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,26 @@ from conformance.scenario.running import Targets, cassette_path
 from conformance.scenario.scenario import read_scenario
 from conformance.wire.cassette import read_cassette, write_cassette
 from conformance.wire.exchange import Exchange
-from conformance.wire.redaction import redact
+from conformance.wire.redaction import redact, redact_text
 
-__all__ = ["OWN_ADDRESS", "record_scenario"]
+__all__ = ["OWN_ADDRESS", "record_scenario", "refuse_the_package"]
 
 OWN_ADDRESS = "http://reference-server.invalid"
+
+
+def refuse_the_package(paths: Iterable[Path], folder_to: str | None) -> None:
+    """See to it that the cassettes of an installed package are not overwritten.
+
+    Raises:
+        UsageRefused: one of the scenarios would write there.
+    """
+    ours = folder("cassettes")
+    if folder_to is None and ours.is_relative_to(PACKAGE):
+        for path in paths:
+            if cassette_path(path).is_relative_to(ours):
+                raise UsageRefused(
+                    f"{ours} belongs to the installed package", "Give --to DIR, and run with --cassettes DIR."
+                )
 
 
 def record_scenario(path: Path, target: str, targets: Targets, *, folder_to: str | None = None) -> str:
@@ -31,7 +47,6 @@ def record_scenario(path: Path, target: str, targets: Targets, *, folder_to: str
 
     Raises:
         ScenarioBroken: it could not be played to its end, so that the cassette would miss requests.
-        UsageRefused: the cassettes of an installed package are not to be overwritten.
     """
     to = cassette_path(path, folder_to)
     if (
@@ -46,11 +61,12 @@ def record_scenario(path: Path, target: str, targets: Targets, *, folder_to: str
     played = play(scenario, targets.find(target, path), api_version=targets.options.api_version)
     responses = [call.exchange.response for call in played.trace.calls]
     cut = next((response.cut for response in responses if response is not None and response.cut), "")
-    if played.stopped or cut:
-        raise ScenarioBroken(str(path), "", f"nothing was recorded: {played.stopped or cut}")
     key = targets.key(target, scenario.id)
+    if played.stopped or cut:
+        why = redact_text(played.stopped or cut, [key])
+        raise ScenarioBroken(str(path), "", f"nothing was recorded: {why}")
     exchanges = [redact(_addressed(call.exchange, target), [key]) for call in played.trace.calls]
-    unmet = "; ".join(f"{miss.call}: {miss.message}" for miss in played.misses)
+    unmet = redact_text("; ".join(f"{miss.call}: {miss.message}" for miss in played.misses), [key])
     if _same(to, exchanges):
         return f"{to}: {len(exchanges)} exchanges, unchanged"
     try:

@@ -197,11 +197,16 @@ def _is_loopback(host: str) -> bool:
 
 def run_scenario(path: Path, target: str, targets: Targets) -> list[Line]:
     """Play and judge one scenario; give the lines of the record, the summary first, without the key."""
-    secrets: list[str] = []
+    secrets = _secrets(target, targets)
+    return [_redacted(line, secrets) for line in _lines(path, target, targets)]
+
+
+def _secrets(target: str, targets: Targets) -> list[str]:
+    """Give the key that must not be shown, if there is one."""
     if target not in _OWN:
         with suppress(ConformanceError):
-            secrets.append(targets.key(target, scenario_id(path)))
-    return [_redacted(line, secrets) for line in _played(path, target, targets, secrets)]
+            return [targets.key(target, "")]
+    return []
 
 
 _PROSE = ("problem", "hint", "traceback", "message", "bytes", "pointer", "name")
@@ -213,7 +218,7 @@ def _redacted(line: Line, secrets: list[str]) -> Line:
     return line | quoted
 
 
-def _played(path: Path, target: str, targets: Targets, secrets: list[str]) -> list[Line]:
+def _lines(path: Path, target: str, targets: Targets) -> list[Line]:
     subject = f"{scenario_id(path)}[{target}]"
     started = time.monotonic()
     try:
@@ -230,7 +235,7 @@ def _played(path: Path, target: str, targets: Targets, secrets: list[str]) -> li
     except Exception as error:  # noqa: BLE001 (whatever it is, the run goes on and says so)
         return [_our_fault(subject, target, path, error)]
     try:
-        return _judged(subject, target, targets, played, secrets, time.monotonic() - started)
+        return _judged(subject, target, targets, played, time.monotonic() - started)
     except Exception as error:  # noqa: BLE001
         return [_our_fault(subject, target, path, error)]
 
@@ -247,14 +252,13 @@ def _our_fault(subject: str, target: str, path: Path, error: Exception) -> Line:
     return line
 
 
-def _judged(
-    subject: str, target: str, targets: Targets, played: Played, secrets: list[str], seconds: float
-) -> list[Line]:
+def _judged(subject: str, target: str, targets: Targets, played: Played, seconds: float) -> list[Line]:
     report = judge(played.trace, closed=targets.options.closed, parties=("server",))
     own = target in _OWN
     report.findings.extend(_cuts(played))
     report.findings.extend(_expectations(played, own=own))
     report.findings.extend(_unobserved(played.scenario, report, played, live=target == "live"))
+    secrets = _secrets(target, targets)
     exchanges = [redact(call.exchange, secrets) for call in played.trace.calls]
     trace = Trace.of(exchanges, played.trace.name)
     summary = _summary(subject, target, played.scenario.file, report.outcome, played.stopped)
@@ -268,7 +272,7 @@ def _judged(
 
 
 def _cuts(played: Played) -> Iterator[Verdict]:
-    """An answer that ended before its end, which its bytes alone may not show."""
+    """Find answers that ended before their end, which their bytes alone may not show."""
     for call in played.trace.calls:
         if call.exchange.response is not None and call.exchange.response.cut:
             message = f"the answer is not whole: {call.exchange.response.cut}"

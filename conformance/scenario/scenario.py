@@ -7,6 +7,7 @@ The format is `schemas/harness/scenario.json`, explained in `scenarios/README.md
 before the first request is found here, so that a broken file never sends anything.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -84,7 +85,10 @@ def read_scenario(path: Path) -> Scenario:
             value that nothing binds. The message names the place.
     """
     data = _parse(path)
-    problem = _schema_problem(data)
+    try:
+        problem = next(((at[1:], what) for at, what in _foreign(data)), None) or _schema_problem(data)
+    except RecursionError:
+        problem = "", "nested too deeply"
     if problem is not None:
         raise ScenarioBroken(str(path), *problem)
     calls = tuple(_call(entry) for entry in data["calls"])
@@ -115,7 +119,29 @@ def _parse(path: Path) -> Any:
         raise ScenarioBroken(str(path), "", f"not YAML: {str(error).splitlines()[0]}") from None
     except OSError as error:
         raise ScenarioBroken(str(path), "", f"cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise ScenarioBroken(str(path), "", "nested too deeply") from None
     return data
+
+
+def _foreign(value: Any, at: str = "") -> Iterator[tuple[str, str]]:
+    """Find what YAML has and JSON has not, such as dates; no request can hold it."""
+    match value:
+        case dict():
+            for key, item in value.items():
+                if isinstance(key, str):
+                    yield from _foreign(item, f"{at}/{key}")
+                else:
+                    yield at, f"the key {key!r} is no text: quote it"
+        case list():
+            for number, item in enumerate(value):
+                yield from _foreign(item, f"{at}/{number}")
+        case None | str() | int():
+            return
+        case float() if math.isfinite(value):
+            return
+        case _:
+            yield at, f"{value} is of the kind {type(value).__name__}, which JSON does not have: quote it"
 
 
 @cache
@@ -199,21 +225,23 @@ def _names(value: Any) -> Iterator[str]:
 def fill(value: Any, values: Mapping[str, Any]) -> Any:
     """Put bound values where their names stand: `<name>` for the value, `<name...>` for each item of a list.
 
+    A value is put in as it is: what a server said is never read for names.
+
     >>> fill({"input": ["<first>", "<rest...>"]}, {"first": 1, "rest": [2, 3]})
     {'input': [1, 2, 3]}
     """
     match value:
         case str():
             found = _NAME.fullmatch(value)
-            return fill(values[found[1]], values) if found else value
+            return values[found[1]] if found else value
         case dict():
             return {key: fill(item, values) for key, item in value.items()}
         case list():
             filled: list[Any] = []
             for item in value:
                 found = _NAME.fullmatch(item) if isinstance(item, str) else None
-                if found and found[2]:
-                    filled.extend(fill(values[found[1]], values))
+                if found and found[2] and isinstance(values[found[1]], list):
+                    filled.extend(values[found[1]])
                 else:
                     filled.append(fill(item, values))
             return filled

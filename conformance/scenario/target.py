@@ -22,6 +22,7 @@ from conformance.errors import CassetteMiss, TargetUnreachable
 from conformance.wire.cassette import read_cassette
 from conformance.wire.exchange import Arrival, Exchange, Headers, Request, Response, header
 from conformance.wire.recording import LARGEST_BYTES
+from conformance.wire.redaction import redact_text
 from conformance.wire.trace import UNREADABLE, parse_json
 
 if TYPE_CHECKING:
@@ -92,8 +93,6 @@ class HttpTarget:
         Raises:
             TargetUnreachable: nobody listens, or the connection ends before a response begins.
         """
-        import httpx2
-
         client = self._connected()
         headers = [("accept-encoding", "identity"), *(request.headers or ())]
         built = client.build_request(
@@ -145,7 +144,7 @@ class HttpTarget:
         except (httpx2.TransportError, httpx2.InvalidURL) as error:
             if self._late:
                 raise TargetUnreachable(self.url, f"did not answer in {self._timeout_s:g} s") from None
-            raise TargetUnreachable(self.url, f"gave no HTTP answer: {_reason(error)}") from None
+            raise TargetUnreachable(self.url, f"gave no HTTP answer: {self._reason(error)}") from None
         try:
             return self._read(with_stream, start)
         finally:
@@ -170,7 +169,7 @@ class HttpTarget:
             cut = (
                 f"the time limit of {self._timeout_s:g} s was reached"
                 if late
-                else f"the connection ended early ({_reason(error)})"
+                else f"the connection ended early ({self._reason(error)})"
             )
         headers: Headers = tuple(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
@@ -179,6 +178,10 @@ class HttpTarget:
         if more:
             cut = cut or f"the limit of {self._largest_bytes // 1024 // 1024} MB was reached"
         return Response(response.status_code, headers, plain, tuple(arrivals), cut)
+
+    def _reason(self, error: Exception) -> str:
+        """Say what the transport says, which may quote a server that quotes the key."""
+        return redact_text(" ".join(str(error).split()), [self.key]) or type(error).__name__
 
 
 def _uncoded(headers: Headers, body: bytearray, largest_bytes: int) -> tuple[bytes, bool]:
@@ -189,10 +192,6 @@ def _uncoded(headers: Headers, body: bytearray, largest_bytes: int) -> tuple[byt
         with suppress(zlib.error):
             return decoder.decompress(body, largest_bytes), bool(decoder.unconsumed_tail)
     return bytes(body), False
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 class CassetteTarget:
@@ -240,13 +239,13 @@ def _identity(request: Request) -> tuple[Any, ...]:
 
 
 def _comparable(body: bytes) -> str:
-    """A body without the order of its keys; one that is not JSON as it is."""
+    """Write a body without the order of its keys; one that is not JSON as it is."""
     value = _value(body)
     return repr(value) if isinstance(value, bytes) else json.dumps(value, sort_keys=True)
 
 
 def _value(body: bytes) -> Any:
-    """The JSON of a body; the bytes of one that is not JSON."""
+    """Give the JSON of a body; the bytes of one that is not JSON."""
     value = parse_json(body or b"null")
     return body if value is UNREADABLE else value
 

@@ -7,7 +7,8 @@ Stock vcrpy plays them. Two more top-level keys, which it passes over, tell wher
 (`provenance`) and when the parts of each body arrived (`arrivals`, rows of [end in bytes, milliseconds]).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,57 @@ from conformance.errors import CassetteBroken
 from conformance.wire.exchange import Arrival, Exchange, Headers, Request, Response, header
 from conformance.wire.files import write_atomically
 
-__all__ = ["exchanges_of", "load_yaml", "read_cassette", "write_cassette"]
+__all__ = [
+    "exchanges_of",
+    "load_yaml",
+    "load_yaml_documents",
+    "read_cassette",
+    "undo_coding",
+    "write_cassette",
+]
 
 _YAML_LINE_ENDS = frozenset("\x85\u2028\u2029")
+_DEEPEST_YAML = 200
+_MISSHAPEN = (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
 
 def load_yaml(text: str) -> Any:
-    """Read YAML as vcrpy does: safely, with the few Python tags that its cassettes may hold."""
+    """Read YAML as vcrpy does: safely, with the few Python tags that its cassettes may hold.
+
+    Raises:
+        YAMLError: it is not YAML, holds a value that Python has not, or is nested without end.
+    """
     from vcr.serializers import yamlserializer
 
-    return yamlserializer.deserialize(text)
+    with _faults_of_yaml(text):
+        return yamlserializer.deserialize(text)
+
+
+def load_yaml_documents(text: str) -> list[Any]:
+    """Read all documents of a YAML text, safely; raises what `load_yaml` raises."""
+    import yaml
+
+    with _faults_of_yaml(text):
+        return list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
+@contextmanager
+def _faults_of_yaml(text: str) -> Iterator[None]:
+    """Turn what PyYAML lets through into a YAMLError: a 13th month, `!!bool x`, nesting that kills Python."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST_YAML:
+                raise yaml.YAMLError("nested too deeply to be read")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
+        raise yaml.YAMLError(f"{type(error).__name__}: {error}") from None
 
 
 def read_cassette(path: Path) -> tuple[list[Exchange], Mapping[str, Any]]:
@@ -43,25 +85,34 @@ def read_cassette(path: Path) -> tuple[list[Exchange], Mapping[str, Any]]:
         raise CassetteBroken(str(path), f"not a cassette: {str(error).splitlines()[0]}") from None
     try:
         exchanges = exchanges_of(data)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise CassetteBroken(str(path), f"not a cassette: {type(error).__name__} {error}") from None
+    except ValueError as error:
+        raise CassetteBroken(str(path), f"not a cassette: {error}") from None
     provenance = data.get("provenance")
     return exchanges, provenance if isinstance(provenance, dict) else {}
 
 
-def exchanges_of(data: Mapping[str, Any]) -> list[Exchange]:
+def exchanges_of(data: Any) -> list[Exchange]:
     """Give the exchanges of vcrpy's dictionary, whichever client it was recorded with.
 
     Raises:
-        ValueError: an interaction has no request or no response: the file was cut.
+        ValueError: it has no list of interactions, or one of them is not whole: the file was cut or edited.
     """
-    arrivals = data.get("arrivals") or []
+    match data:
+        case {"interactions": [*entries]}:
+            rows = data.get("arrivals") or []
+        case _:
+            raise ValueError("it has no list of interactions")
     exchanges = []
-    for number, entry in enumerate(data["interactions"]):
+    for number, entry in enumerate(entries):
         if not isinstance(entry, dict) or not {"request", "response"} <= entry.keys():
             raise ValueError(f"interaction {number} has no request or no response: the file is cut off")
-        rows = arrivals[number] if number < len(arrivals) else []
-        exchanges.append(Exchange(_request(entry["request"]), _response(entry["response"], rows)))
+        try:
+            arrivals = rows[number] if number < len(rows) else []
+            exchanges.append(Exchange(_request(entry["request"]), _response(entry["response"], arrivals)))
+        except _MISSHAPEN as error:
+            raise ValueError(
+                f"interaction {number} is not as vcrpy writes it: {type(error).__name__} {error}"
+            ) from None
     return exchanges
 
 
@@ -98,6 +149,8 @@ def _request(entry: Mapping[str, Any]) -> Request:
 def _response(entry: Mapping[str, Any], rows: Sequence[Sequence[float]]) -> Response:
     status = entry.get("status", entry.get("status_code"))
     code = status.get("code") if isinstance(status, dict) else status
+    if not {"body", "content"} & entry.keys():
+        raise ValueError("its response has no body")
     body = entry.get("body", entry.get("content"))
     raw = _bytes(body.get("string") if isinstance(body, dict) else body)
     headers = _headers(entry.get("headers"))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.errors import ConformanceError, PathMissing, RecordingUnreadable
-from conformance.wire.cassette import exchanges_of, load_yaml
+from conformance.wire.cassette import exchanges_of, load_yaml, load_yaml_documents
 from conformance.wire.exchange import Exchange, Request, Response
 from conformance.wire.trace import Trace, parse_json
 
@@ -121,7 +121,10 @@ def read_recording(path: Path, *, excerpt: bool = False, largest_bytes: int = LA
         raise RecordingUnreadable(name, f"cannot be read: {error.strerror}") from None
     if not data.strip():
         raise RecordingUnreadable(name, "the file is empty", "Record it again: nothing was written.")
-    recording = _recognise(name, data)
+    try:
+        recording = _recognise(name, data)
+    except RecursionError:
+        raise RecordingUnreadable(name, "nested too deeply to be read") from None
     if excerpt or _EXCERPT.search(path.name):
         cut = tuple(replace(exchange, excerpt=True) for exchange in recording.exchanges)
         return replace(recording, exchanges=cut)
@@ -185,14 +188,20 @@ def _json(name: str, data: bytes) -> Recording:
 
 def _where_json_breaks(data: bytes) -> str:
     try:
-        json.loads(data.decode("utf-8-sig"))
+        json.loads(data.decode("utf-8-sig"), parse_constant=_refuse)
     except json.JSONDecodeError as error:
         return f"not JSON from line {error.lineno} column {error.colno} on: {error.msg}"
     except UnicodeDecodeError as error:
         return f"not UTF-8 at byte {error.start}"
     except RecursionError:
         return "nested too deeply to be read"
+    except ValueError as error:
+        return f"not JSON: {str(error).partition(':')[0]}"
     return "not JSON"
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no value of JSON")
 
 
 def _lines(name: str, data: bytes, values: list[dict[str, Any]]) -> Recording:
@@ -249,8 +258,7 @@ def _yaml(name: str, data: bytes) -> Recording:
     try:
         text = data.decode("utf-8-sig")
         if re.search(r"^when:", text, re.MULTILINE):
-            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-            return _httpmock(name, [entry for entry in yaml.load_all(text, Loader=loader) if entry])  # noqa: S506
+            return _httpmock(name, [entry for entry in load_yaml_documents(text) if entry])
         value = load_yaml(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
@@ -272,38 +280,42 @@ def _yaml(name: str, data: bytes) -> Recording:
 def _cassette(name: str, value: dict[str, Any]) -> Recording:
     try:
         exchanges = exchanges_of(value)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
+    except ValueError as error:
         raise RecordingUnreadable(
-            name, said, "The cassette was cut off or edited; record it again."
+            name, str(error), "The cassette was cut off or edited; record it again."
         ) from None
     return _of_this_api(name, "vcrpy cassette", exchanges)
 
 
 def _httpmock(name: str, entries: list[Any]) -> Recording:
     exchanges = []
-    for entry in entries:
-        match entry:
-            case {
-                "when": {"method": str(method), "path": str(path)} as when,
-                "then": {"status": int(status)} as then,
-            }:
-                query = "&".join(f"{pair['name']}={pair['value']}" for pair in when.get("query_param") or ())
-                request = Request(
-                    method,
-                    f"{path}?{query}" if query else path,
-                    tuple((pair["name"], pair["value"]) for pair in when.get("header") or ()),
-                    str(when.get("body") or "").encode(),
-                )
-                headers = tuple((pair["name"], pair["value"]) for pair in then.get("header") or ())
-                exchanges.append(
-                    Exchange(request, Response(status, headers, str(then.get("body") or "").encode()))
-                )
-            case _:
-                raise RecordingUnreadable(
-                    name, f"exchange {len(exchanges)} has no `when` or no `then`: the file is cut off"
-                )
+    for number, entry in enumerate(entries):
+        try:
+            exchanges.append(_when_and_then(entry))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            said = "is not as httpmock writes it" if error.args else "has no `when` or no `then`"
+            raise RecordingUnreadable(
+                name, f"exchange {number} {said}: the file is cut off or edited"
+            ) from None
     return _of_this_api(name, "httpmock exchanges", exchanges)
+
+
+def _when_and_then(entry: Any) -> Exchange:
+    match entry:
+        case {
+            "when": {"method": str(method), "path": str(path)} as when,
+            "then": {"status": int(status)} as then,
+        }:
+            query = "&".join(f"{key}={value}" for key, value in _pairs(when, "query_param"))
+            url = f"{path}?{query}" if query else path
+            request = Request(method, url, _pairs(when, "header"), str(when.get("body") or "").encode())
+            body = str(then.get("body") or "").encode()
+            return Exchange(request, Response(status, _pairs(then, "header"), body))
+    raise ValueError
+
+
+def _pairs(part: dict[str, Any], key: str) -> tuple[tuple[str, str], ...]:
+    return tuple((str(pair["name"]), str(pair["value"])) for pair in part.get(key) or ())
 
 
 def _of_this_api(name: str, form: str, exchanges: list[Exchange]) -> Recording:
@@ -315,7 +327,7 @@ def _of_this_api(name: str, form: str, exchanges: list[Exchange]) -> Recording:
                 return Recording(name, form, note=_LEGACY)
         return Recording(name, form, tuple(exchanges))
     if any(
-        re.search(r":(?:stream)?generateContent|:\w*[eE]mbedContents?|:countTokens", url)
+        re.search(r":(?:g|streamG)enerateContent|:\w*[eE]mbedContents?|:countTokens", url)
         for url in _urls(exchanges)
     ):
         return Recording(name, form, note=_GENERATE_CONTENT)

@@ -391,7 +391,10 @@ def _operation(
 ) -> tuple[Operation | None, str | None, str | None, dict[str, list[str]]]:
     if exchange.request is None:
         return None, None, None, {}
-    url = urlsplit(exchange.request.url)
+    try:
+        url = urlsplit(exchange.request.url)
+    except ValueError:  # such as a bracket that never closes
+        return None, None, None, {}
     query = parse_qs(url.query, keep_blank_values=True)
     match = _PATH.fullmatch(url.path)
     if match is None:

@@ -1,6 +1,7 @@
 """From bytes to frames: the rules of the standard, and that no byte is lost however a stream is cut."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,21 @@ steady = settings(derandomize=True, deadline=None, max_examples=300)
 
 # Streams are mostly made of what a parser looks at, so that short examples reach the odd corners.
 _PIECES = st.sampled_from(
-    [b"\r", b"\n", b"\r\n", b":", b" ", b"data", b"data: ", b"event:", b"id: ", b"\xef\xbb\xbf", b"\xef", b"\0", b"x"]
+    [
+        b"\r",
+        b"\n",
+        b"\r\n",
+        b":",
+        b" ",
+        b"data",
+        b"data: ",
+        b"event:",
+        b"id: ",
+        b"\xef\xbb\xbf",
+        b"\xef",
+        b"\0",
+        b"x",
+    ]
 )
 streams = st.one_of(st.binary(max_size=60), st.lists(_PIECES, max_size=24).map(b"".join))
 
@@ -182,7 +197,7 @@ def test_no_byte_is_lost(stream: bytes) -> None:
 def test_cuts_change_nothing(stream: bytes, cuts: list[int]) -> None:
     """However a stream is cut into reads, its frames are the same."""
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    pieces = [stream[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [stream[start:end] for start, end in pairwise(edges)]
 
     assert frames(*pieces) == frames(stream)
     assert frames(*(bytes([byte]) for byte in stream)) == frames(stream)
@@ -196,11 +211,15 @@ def test_only_the_last_frame_may_be_cut(stream: bytes) -> None:
 
     assert not any(frame.cut for frame in found[:-1])
     if found and found[-1].cut:
-        assert replace(frames(stream + b"\n\n")[len(found) - 1], raw=b"", cut=True) == replace(found[-1], raw=b"")
+        assert replace(frames(stream + b"\n\n")[len(found) - 1], raw=b"", cut=True) == replace(
+            found[-1], raw=b""
+        )
 
 
 @pytest.mark.parametrize("size", [1024, 6_000_000])
-@pytest.mark.parametrize("line", [b"a" * 5_000_000, b"a" * 70 + b"\r\ndata: "], ids=["one line", "many lines"])
+@pytest.mark.parametrize(
+    "line", [b"a" * 5_000_000, b"a" * 70 + b"\r\ndata: "], ids=["one line", "many lines"]
+)
 def test_an_event_of_megabytes_is_read(line: bytes, size: int) -> None:
     """Nothing is scanned twice, so that long events cost what short ones cost."""
     body = line * (5_000_000 // len(line))

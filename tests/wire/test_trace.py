@@ -9,7 +9,9 @@ from conformance.wire.exchange import Arrival, Exchange, Headers, Request, Respo
 from conformance.wire.trace import ABSENT, UNREADABLE, Call, Trace, is_placeholder, parse_json
 
 BASE = "https://generativelanguage.googleapis.com"
-STREAM = b'event: interaction.created\ndata: {"interaction":{"id":"v1_a"},"event_type":"interaction.created"}\n\n'
+STREAM = (
+    b'event: interaction.created\ndata: {"interaction":{"id":"v1_a"},"event_type":"interaction.created"}\n\n'
+)
 
 
 def read(
@@ -76,7 +78,10 @@ def test_an_id_is_decoded_from_the_path() -> None:
 
 def test_queries_keep_every_value() -> None:
     """An empty value is a value."""
-    assert read(path="/v1beta/interactions?alt=sse&key=&alt=json").query == {"alt": ["sse", "json"], "key": [""]}
+    assert read(path="/v1beta/interactions?alt=sse&key=&alt=json").query == {
+        "alt": ["sse", "json"],
+        "key": [""],
+    }
 
 
 def test_a_stream_is_told_by_its_content_type() -> None:
@@ -92,7 +97,9 @@ def test_a_stream_is_told_by_its_bytes(start: bytes) -> None:
     assert typed("application/json", start + STREAM).stream is not None
 
 
-@pytest.mark.parametrize("body", [b"<!DOCTYPE html><title>Sign in</title>", b'{"error": {}}', b' [{"error": {}}]'])
+@pytest.mark.parametrize(
+    "body", [b"<!DOCTYPE html><title>Sign in</title>", b'{"error": {}}', b' [{"error": {}}]']
+)
 def test_bytes_speak_against_a_content_type(body: bytes) -> None:
     """A page, or an error in plain JSON, is no stream whatever its headers say."""
     assert typed("text/event-stream", body).stream is None
@@ -130,7 +137,12 @@ def test_nothing_sent_is_absent() -> None:
 
 def test_arrivals_give_the_frames_their_time() -> None:
     """Each frame has the time of the read that completed it."""
-    response = Response(200, None, STREAM * 2, (Arrival(10, 0.1), Arrival(len(STREAM) + 5, 0.2), Arrival(len(STREAM) * 2, 0.9)))
+    response = Response(
+        200,
+        None,
+        STREAM * 2,
+        (Arrival(10, 0.1), Arrival(len(STREAM) + 5, 0.2), Arrival(len(STREAM) * 2, 0.9)),
+    )
 
     (stream,) = Trace.of([Exchange(None, response)]).streams
 
@@ -157,7 +169,9 @@ def test_bare_events_have_no_frames() -> None:
 )
 def test_a_stream_is_resumed_when_the_client_says_so(query: str, first: str, resumed: bool) -> None:
     """It may then begin in the middle."""
-    stream = read("GET", f"/v1/interactions/v1_a{query}", body=f'data: {{"event_type":"{first}"}}\n\n'.encode()).stream
+    stream = read(
+        "GET", f"/v1/interactions/v1_a{query}", body=f'data: {{"event_type":"{first}"}}\n\n'.encode()
+    ).stream
 
     assert stream is not None
     assert stream.resumed is resumed
@@ -224,4 +238,8 @@ def test_a_failure_is_told_by_its_status() -> None:
     """Where no status is known, the body tells."""
     error = b'{"error": {"message": "No.", "code": "not_found"}}'
 
-    assert [read(status=404).failed, read(body=error).failed, read(status=None, body=error).failed] == [True, False, True]
+    assert [read(status=404).failed, read(body=error).failed, read(status=None, body=error).failed] == [
+        True,
+        False,
+        True,
+    ]

@@ -1,0 +1,228 @@
+"""Whole streams that are right: `C (U | S (U|D)* P)* F Z`, and what their events say of each other.
+
+    streams()
+    streamed.request, streamed.payloads, streamed.body()
+
+One id and one model throughout, indices that count up, deltas that fit their steps, arguments and text cut
+into fragments, citations on whole characters, results that name their calls, totals that add up. The letters
+are those of `judge.stream`; nothing of the judge is used.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from conformance.contract.store import contract
+from conformance.generate import values
+from conformance.generate.schemas import instances
+
+__all__ = ["Streamed", "streams"]
+
+_SERVER_TOOLS = (
+    "google_search",
+    "code_execution",
+    "url_context",
+    "google_maps",
+    "file_search",
+    "retrieval",
+    "processing",
+    "tool_search",
+    "mcp_server_tool",
+)
+_TOOL_OF = {"mcp_server_tool": "mcp_server"}
+_ANNOTATIONS = ("url_citation", "file_citation", "place_citation")
+_Step = tuple[dict[str, Any], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A request and the stream that answers it.
+
+    payloads: the JSON of each event, in order; the closing `[DONE]` is not one of them.
+    """
+
+    request: dict[str, Any]
+    payloads: tuple[dict[str, Any], ...]
+
+    def body(self) -> bytes:
+        """Give the bytes of the stream as the service frames them."""
+        frames = [f"event: {event['event_type']}\ndata: {_compact(event)}\n\n" for event in self.payloads]
+        return "".join([*frames, "event: done\ndata: [DONE]\n\n"]).encode()
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def streams(*, most_steps: int = 4) -> SearchStrategy[Streamed]:
+    """Draw streams that a service may send; a call of a server tool and its result count as one step."""
+    return _streams(most_steps)
+
+
+@st.composite
+def _streams(draw: DrawFn, most_steps: int) -> Streamed:
+    return _Writer(draw).written(most_steps)
+
+
+class _Writer:
+    """Writes one stream: first its steps, then the events that tell them."""
+
+    def __init__(self, draw: DrawFn) -> None:
+        self._draw = draw
+        self._ids = 0
+        self._tools: dict[str, dict[str, Any]] = {}
+        self._stored = draw(values.FLAGS)
+        self._id = f"v1_{draw(st.integers(10**9, 10**10))}" if self._stored else ""
+        self._model = draw(instances("interactions/model"))
+
+    def written(self, most_steps: int) -> Streamed:
+        steps: list[_Step] = []
+        for _ in range(self._draw(st.integers(0, most_steps))):
+            steps.extend(self._steps())
+        events: list[dict[str, Any]] = [self._created()]
+        for index, (shell, deltas) in enumerate(steps):
+            events.extend(self._updates())
+            events.append({"index": index, "step": shell, "event_type": "step.start"})
+            for delta in deltas:
+                events.append({"index": index, "delta": delta, "event_type": "step.delta"})
+                events.extend(self._updates())
+            events.append({"index": index, "event_type": "step.stop"})
+        waits = any(shell["type"] == "function_call" for shell, _ in steps)
+        events.append(self._completed("requires_action" if waits else "completed"))
+        return Streamed(self._request(), tuple(events))
+
+    def _request(self) -> dict[str, Any]:
+        request = {"model": self._model, "input": self._draw(values.TEXTS), "stream": True}
+        tools = {"tools": list(self._tools.values())} if self._tools else {}
+        return {**request, **tools, **({} if self._stored else {"store": False})}
+
+    def _created(self) -> dict[str, Any]:
+        told = {"id": self._id, "status": "in_progress", "object": "interaction", "model": self._model}
+        return {"interaction": told, "event_type": "interaction.created"}
+
+    def _updates(self) -> list[dict[str, Any]]:
+        update = {
+            "interaction_id": self._id,
+            "status": "in_progress",
+            "event_type": "interaction.status_update",
+        }
+        return [update] if self._draw(st.integers(0, 4)) == 4 else []
+
+    def _completed(self, status: str) -> dict[str, Any]:
+        created, updated = sorted([self._draw(values.TIMES), self._draw(values.TIMES)])
+        told = {
+            "id": self._id,
+            "status": status,
+            "object": "interaction",
+            "model": self._model,
+            "created": created,
+            "updated": updated,
+            "service_tier": "standard",
+            "usage": self._usage(),
+        }
+        return {"interaction": told, "event_type": "interaction.completed"}
+
+    def _usage(self) -> dict[str, Any]:
+        asked, cached, said, thought, used = self._draw(st.tuples(*[st.integers(0, 10**6)] * 5))
+        rows = [{"modality": "text", "tokens": asked}]
+        return {
+            "total_tokens": asked + said + thought + used,
+            "total_input_tokens": asked,
+            "total_cached_tokens": min(cached, asked),
+            "total_output_tokens": said,
+            "total_tool_use_tokens": used,
+            "total_thought_tokens": thought,
+            **({"input_tokens_by_modality": rows} if self._draw(values.FLAGS) else {}),
+        }
+
+    def _steps(self) -> list[_Step]:
+        """Draw the next steps: one, or a call of a server tool with its result."""
+        kind = self._draw(
+            st.sampled_from(["thought", "text", "text", "media", "function_call", *_SERVER_TOOLS])
+        )
+        match kind:
+            case "thought":
+                return [self._thought()]
+            case "text":
+                return [({"type": "model_output"}, self._text())]
+            case "media":
+                return [({"type": "model_output"}, [*self._text(), *self._media()])]
+            case "function_call":
+                return [self._function_call()]
+        return self._server_tool(kind)
+
+    def _thought(self) -> _Step:
+        summaries = self._draw(values.arrays_of(values.TEXTS))
+        deltas: list[dict[str, Any]] = [
+            {"content": {"text": text, "type": "text"}, "type": "thought_summary"} for text in summaries
+        ]
+        if self._draw(values.FLAGS):
+            deltas.append({"signature": self._draw(values.BASE64), "type": "thought_signature"})
+        return {"type": "thought"}, deltas
+
+    def _text(self) -> list[dict[str, Any]]:
+        """Draw a text in fragments, then what is marked in it."""
+        text = self._draw(values.TEXTS)
+        deltas: list[dict[str, Any]] = [{"text": part, "type": "text"} for part in self._cut(text)]
+        if text and self._draw(values.FLAGS):
+            marks = [self._annotation(text) for _ in range(self._draw(st.integers(0, 2)))]
+            deltas.append({"annotations": marks, "type": "text_annotation_delta"})
+        return deltas
+
+    def _annotation(self, text: str) -> dict[str, Any]:
+        """Draw a mark on some characters; its offsets count bytes of UTF-8."""
+        start = self._draw(st.integers(0, len(text) - 1))
+        end = self._draw(st.integers(start + 1, len(text)))
+        mark = self._draw(instances(f"interactions/annotation_{self._draw(st.sampled_from(_ANNOTATIONS))}"))
+        span = {"start_index": len(text[:start].encode()), "end_index": len(text[:end].encode())}
+        link = {"url": self._draw(values.URIS)} if mark["type"] == "url_citation" else {}
+        return {**mark, **span, **link}
+
+    def _media(self) -> list[dict[str, Any]]:
+        kind = self._draw(st.sampled_from("image audio video document".split()))
+        return [self._draw(instances(f"interactions/delta_{kind}"))]
+
+    def _function_call(self) -> _Step:
+        name = self._draw(values.NAMES)
+        self._tools[f"function {name}"] = {"type": "function", "name": name, "parameters": {"type": "object"}}
+        shell = {"id": self._fresh_id(), "name": name, "arguments": {}, "type": "function_call"}
+        arguments = self._draw(values.OBJECTS)
+        fragments = self._cut(json.dumps(arguments, ensure_ascii=self._draw(values.FLAGS)))
+        return shell, [{"arguments": part, "type": "arguments_delta"} for part in fragments]
+
+    def _server_tool(self, tool: str) -> list[_Step]:
+        name = _TOOL_OF.get(tool, tool)
+        if f"interactions/tool_{name}" in contract().names():
+            self._tools[name] = self._draw(instances(f"interactions/tool_{name}", depth=1))
+        found = self._fresh_id()
+        shells = [{"id": found, "type": f"{tool}_call"}, {"call_id": found, "type": f"{tool}_result"}]
+        return [self._told_at_once(shell) for shell in shells]
+
+    def _told_at_once(self, shell: dict[str, Any]) -> _Step:
+        """Tell a step by one delta, or by its start alone."""
+        delta = self._whole_delta(shell)
+        if self._draw(st.sampled_from([True, True, False])):
+            return {**shell, "signature": ""} if self._draw(values.FLAGS) else shell, [delta]
+        step = self._draw(instances(f"interactions/step_{shell['type']}", depth=3))
+        return {**step, **shell}, []
+
+    def _whole_delta(self, shell: dict[str, Any]) -> dict[str, Any]:
+        """Draw a delta that brings all that its step has to have; its names are not empty."""
+        kind = shell["type"]
+        delta = self._draw(instances(f"interactions/delta_{kind}", depth=3))
+        step = self._draw(instances(f"interactions/step_{kind}", depth=0))
+        whole = {**{key: told for key, told in step.items() if key not in shell}, **delta}
+        names = {key: self._draw(values.NAMES) for key in ("name", "server_name") if key in whole}
+        return {**whole, **names}
+
+    def _fresh_id(self) -> str:
+        self._ids += 1
+        return f"call_{self._ids}"
+
+    def _cut(self, text: str) -> list[str]:
+        """Cut a text into one to four parts, some of them empty."""
+        cuts = sorted(self._draw(st.lists(st.integers(0, len(text)), max_size=3)))
+        return [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]

@@ -1,0 +1,109 @@
+"""Reports for people, byte for byte, from records that are fixed.
+
+tests/golden holds each record and what it prints. After a change that is meant, write the pages again and
+read the difference: CONFORMANCE_GOLDEN=write pytest tests/report
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from conformance.contract.places import folder
+from conformance.report.record import Line
+from conformance.report.text import curl, outcomes_of, render_lint, render_run, render_total
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def lines_of(name: str) -> list[Line]:
+    """Read a fixed record."""
+    return [json.loads(line) for line in (GOLDEN / f"{name}.ndjson").read_text().splitlines()]
+
+
+def same_as_kept(name: str, page: Sequence[str]) -> bool:
+    """Compare a page with the one that is kept."""
+    path, text = GOLDEN / f"{name}.txt", "".join(f"{line}\n" for line in page)
+    if os.environ.get("CONFORMANCE_GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8")
+    return path.read_bytes() == text.encode()
+
+
+def test_a_run_reads_as_it_always_did() -> None:
+    """Findings worst first, what could not be played, drift, scenarios, areas, the total."""
+    lines = lines_of("run")
+    total = render_total(lines, subjects="1 of 5 scenarios · seed 7")
+    assert same_as_kept("run", [*render_run(lines, verbose=False), total])
+
+
+def test_a_lint_reads_as_it_always_did() -> None:
+    """Findings, files that cannot be read, notes, the total."""
+    assert same_as_kept("lint", [*render_lint(lines_of("lint"), verbose=False)])
+
+
+@pytest.mark.parametrize("name", ["run", "lint"])
+def test_the_fixed_records_are_records(name: str) -> None:
+    """They keep the schema, so that the pages show what can happen."""
+    schema = json.loads((folder("schemas") / "harness" / "record.json").read_bytes())
+    validator = Draft202012Validator(schema)
+    assert [error.message for line in lines_of(name) for error in validator.iter_errors(line)] == []
+
+
+def test_a_line_of_another_shape_is_no_record() -> None:
+    """A member too many, one too few, and a kind that nobody knows are refused."""
+    schema = json.loads((folder("schemas") / "harness" / "record.json").read_bytes())
+    validator = Draft202012Validator(schema)
+    footer = lines_of("run")[-1]
+    assert validator.is_valid(footer)
+    assert not validator.is_valid({**footer, "more": 1})
+    assert not validator.is_valid({"type": "footer"})
+    assert not validator.is_valid({**footer, "type": "shoe"})
+
+
+def test_a_terminal_obeys_nothing_that_a_server_said() -> None:
+    """Control characters are shown, not sent."""
+    page = "\n".join(render_run(lines_of("run"), verbose=True))
+    assert "\x1b" not in page
+    assert r"\x1b[31m" in page
+
+
+def test_the_worst_outcome_of_a_requirement_counts() -> None:
+    """Kept nine times and broken once is broken."""
+    outcomes = outcomes_of(lines_of("run"))
+    assert outcomes["IX-STREAM-012"] == "fail"
+    assert outcomes["IX-USAGE-001"] == "warn"
+    assert outcomes["IX-STREAM-003"] == "pass"
+    assert "" not in outcomes
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"a": "it\'s"}', "two\nlines\t", "@file", "€ 🙂", "$HOME `id` \\n 'x'", "\x00\x7f".strip("\x00")],
+)
+def test_a_curl_line_sends_the_same_bytes(body: str) -> None:
+    """Whatever is in the body: quotes, line ends, what a shell or curl would take for its own."""
+    request = {"method": "POST", "url": "http://127.0.0.1:1/x?a=b&c", "headers": [["a", "b c"]], "body": body}
+    shown = subprocess.run(
+        ["bash", "-c", curl(request).replace("curl ", "printf '%s\\n' ", 1)], capture_output=True, check=True
+    )
+    *_, url, option, header, data_option, rest = shown.stdout.split(b"\n", 8)
+    assert (url, option, header, data_option) == (
+        b"http://127.0.0.1:1/x?a=b&c",
+        b"-H",
+        b"a: b c",
+        b"--data-raw",
+    )
+    assert rest == body.encode() + b"\n"
+
+
+def test_a_curl_line_gives_the_key_of_the_service_to_the_service_alone() -> None:
+    """Elsewhere a variable that nobody has set by chance."""
+    request = {"method": "GET", "url": "", "headers": [["x-goog-api-key", "REDACTED"]], "body": ""}
+    ours = curl({**request, "url": "https://generativelanguage.googleapis.com/v1/interactions/x"})
+    other = curl({**request, "url": "https://googleapis.com.example/v1/interactions/x"})
+    assert '"x-goog-api-key: $GEMINI_API_KEY"' in ours
+    assert "GEMINI_API_KEY" not in other
