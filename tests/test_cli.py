@@ -335,7 +335,7 @@ def test_a_run_that_is_killed_leaves_what_it_saw() -> None:
             stderr=subprocess.DEVNULL,
         )
         try:
-            assert server.asked.wait(30)
+            assert server.asked.wait(15)
         finally:
             run.kill()
             run.wait(10)
@@ -348,14 +348,16 @@ def test_a_run_that_is_killed_leaves_what_it_saw() -> None:
 
 def test_an_interrupted_run_is_not_green() -> None:
     """Ctrl-C ends a run with 130, whatever passed before."""
-    with listening(badservers.says_nothing) as server:
-        run = subprocess.Popen(
+    with (
+        listening(badservers.says_nothing) as server,
+        subprocess.Popen(
             [sys.executable, "-P", "-m", "conformance.cli", "run", TEXT, "--target", server.url],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
-        assert server.asked.wait(30)
+        ) as run,
+    ):
+        assert server.asked.wait(15)
         run.send_signal(signal.SIGINT)
         told, notes = run.communicate(timeout=20)
     assert (run.returncode, told, notes) == (130, "", "interrupted\n")

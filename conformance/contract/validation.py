@@ -261,6 +261,10 @@ class _Compiler:
         }
         required = tuple(taken.get("required", ()))
         extra = taken.get("additionalProperties")
+        if extra is False:
+            raise SchemaBroken(
+                f"{self._file}.json", where, "additionalProperties is never false: fields are added weekly"
+            )
         others: Check | None = None
         if isinstance(extra, dict):
             others = self.compile(extra, f"{where}/additionalProperties")

@@ -15,25 +15,15 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from conformance.contract.store import contract
 from conformance.generate import values
 from conformance.generate.schemas import instances
+from conformance.generate.tools import SERVER_TOOLS, uses
 
 __all__ = ["Streamed", "streams"]
 
-_SERVER_TOOLS = (
-    "google_search",
-    "code_execution",
-    "url_context",
-    "google_maps",
-    "file_search",
-    "retrieval",
-    "processing",
-    "tool_search",
-    "mcp_server_tool",
-)
-_TOOL_OF = {"mcp_server_tool": "mcp_server"}
 _ANNOTATIONS = ("url_citation", "file_citation", "place_citation")
+_ALONE = {"file_search": {"google_search", "url_context"}}  # a request with both is refused
+
 _Step = tuple[dict[str, Any], list[dict[str, Any]]]
 
 
@@ -126,7 +116,7 @@ class _Writer:
         return {"interaction": told, "event_type": "interaction.completed"}
 
     def _usage(self) -> dict[str, Any]:
-        asked, cached, said, thought, used = self._draw(st.tuples(*[st.integers(0, 10**6)] * 5))
+        asked, cached, said, thought, used = self._draw(st.tuples(*[st.integers(1, 10**6)] * 5))
         rows = [{"modality": "text", "tokens": asked}]
         return {
             "total_tokens": asked + said + thought + used,
@@ -141,7 +131,7 @@ class _Writer:
     def _steps(self) -> list[_Step]:
         """Draw the next steps: one, or a call of a server tool with its result."""
         kind = self._draw(
-            st.sampled_from(["thought", "text", "text", "media", "function_call", *_SERVER_TOOLS])
+            st.sampled_from(["thought", "text", "text", "media", "function_call", *SERVER_TOOLS])
         )
         match kind:
             case "thought":
@@ -176,10 +166,14 @@ class _Writer:
         """Draw a mark on some characters; its offsets count bytes of UTF-8."""
         start = self._draw(st.integers(0, len(text) - 1))
         end = self._draw(st.integers(start + 1, len(text)))
-        mark = self._draw(instances(f"interactions/annotation_{self._draw(st.sampled_from(_ANNOTATIONS))}"))
+        kind = self._draw(st.sampled_from(_ANNOTATIONS))
+        mark = self._draw(instances(f"interactions/annotation_{kind}"))
         span = {"start_index": len(text[:start].encode()), "end_index": len(text[:end].encode())}
-        link = {"url": self._draw(values.URIS)} if mark["type"] == "url_citation" else {}
-        return {**mark, **span, **link}
+        source = (
+            {"file_name": "handbook.pdf"} if kind == "file_citation" else {"url": self._draw(values.URIS)}
+        )
+        name = {"name": self._draw(values.TEXTS)} if kind == "place_citation" else {}
+        return {**mark, **span, **source, **name}
 
     def _media(self) -> list[dict[str, Any]]:
         kind = self._draw(st.sampled_from("image audio video document".split()))
@@ -194,29 +188,26 @@ class _Writer:
         return shell, [{"arguments": part, "type": "arguments_delta"} for part in fragments]
 
     def _server_tool(self, tool: str) -> list[_Step]:
-        name = _TOOL_OF.get(tool, tool)
-        if f"interactions/tool_{name}" in contract().names():
-            self._tools[name] = self._draw(instances(f"interactions/tool_{name}", depth=1))
-        found = self._fresh_id()
-        shells = [{"id": found, "type": f"{tool}_call"}, {"call_id": found, "type": f"{tool}_result"}]
-        return [self._told_at_once(shell) for shell in shells]
+        """Draw a call and its result, each told by one delta or by its start alone."""
+        if any(self._tools.keys() & others for name, others in _ALONE.items() if name == tool):
+            return []
+        if any(tool in others for name, others in _ALONE.items() if name in self._tools):
+            return []
+        use, found = self._draw(uses(tool)), self._fresh_id()
+        if use.entry:
+            self._tools[tool] = use.entry
+        call = {"id": found, "type": f"{tool}_call"}
+        result = {"call_id": found, "type": f"{tool}_result"}
+        return [self._told(call, use.call), self._told(result, use.result)]
 
-    def _told_at_once(self, shell: dict[str, Any]) -> _Step:
-        """Tell a step by one delta, or by its start alone."""
-        delta = self._whole_delta(shell)
-        if self._draw(st.sampled_from([True, True, False])):
-            return {**shell, "signature": ""} if self._draw(values.FLAGS) else shell, [delta]
-        step = self._draw(instances(f"interactions/step_{shell['type']}", depth=3))
-        return {**step, **shell}, []
-
-    def _whole_delta(self, shell: dict[str, Any]) -> dict[str, Any]:
-        """Draw a delta that brings all that its step has to have; its names are not empty."""
-        kind = shell["type"]
-        delta = self._draw(instances(f"interactions/delta_{kind}", depth=3))
-        step = self._draw(instances(f"interactions/step_{kind}", depth=0))
-        whole = {**{key: told for key, told in step.items() if key not in shell}, **delta}
-        names = {key: self._draw(values.NAMES) for key in ("name", "server_name") if key in whole}
-        return {**whole, **names}
+    def _told(self, shell: dict[str, Any], members: dict[str, Any]) -> _Step:
+        match self._draw(st.sampled_from(["by a delta", "by a delta, signed", "by its start"])):
+            case "by its start":
+                return {**shell, **members}, []
+            case "by a delta, signed" if "mcp" not in shell["type"]:
+                signature = {"signature": self._draw(values.BASE64)}
+                return {**shell, "signature": ""}, [{**signature, **members, "type": shell["type"]}]
+        return shell, [{**members, "type": shell["type"]}]
 
     def _fresh_id(self) -> str:
         self._ids += 1

@@ -130,7 +130,7 @@ def superseded_members_are_not_sent(trace: Trace) -> Iterator[Verdict]:
 
 
 def words_are_lower_case(trace: Trace, at: str) -> Iterator[Verdict]:
-    """The words of an enumeration are sent in lower case, without a prefix (IX-TIER-005, IX-SAFE-002, IX-SAFE-003).
+    """The words of an enumeration are sent in lower case (IX-TIER-005, IX-SAFE-002, IX-SAFE-003).
 
     at: the member of the request, and the member of each of its items when it is a list.
     """
@@ -142,7 +142,7 @@ def words_are_lower_case(trace: Trace, at: str) -> Iterator[Verdict]:
             if word == word.lower():
                 yield kept(_request(call))
             else:
-                yield broken(_request(call), pointer, f"{word!r} is no word of this API: they are in lower case")
+                yield broken(_request(call), pointer, f"{word!r}: the words of this API are in lower case")
 
 
 def _words(told: Any, at: str, inner: str) -> Iterator[tuple[str, str]]:

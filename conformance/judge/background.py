@@ -9,6 +9,7 @@ Source: https://ai.google.dev/gemini-api/docs/background-execution
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from urllib.parse import unquote
 
 from conformance.judge.stored import asks_for_a_stream, deleted_before, maker_of
@@ -17,7 +18,6 @@ from conformance.wire.trace import Call, Document, Event, Stream, Trace, is_plac
 
 __all__ = [
     "background_answers_while_pending",
-    "background_streams_can_be_resumed",
     "cancelled_has_two_ls",
     "cancels_answer_with_the_interaction",
     "cancels_have_a_path_of_their_own",
@@ -105,7 +105,7 @@ def _alike(one: str, other: str) -> bool:
 def runs_do_not_return_to_the_queue(trace: Trace) -> Iterator[Verdict]:
     """What is in progress is not queued again (IX-STATUS-001)."""
     for run in _runs(trace):
-        for (_, before), (call, status) in zip(run, run[1:], strict=False):
+        for (_, before), (call, status) in pairwise(run):
             if before == "in_progress" and status == "queued":
                 yield broken(call, "/status", "it was in progress, and is queued again")
             elif before in _PENDING:
@@ -115,7 +115,7 @@ def runs_do_not_return_to_the_queue(trace: Trace) -> Iterator[Verdict]:
 def required_actions_stay(trace: Trace) -> Iterator[Verdict]:
     """An interaction that requires action does not go on: the answer makes a new one (IX-STATUS-003)."""
     for run in _runs(trace):
-        for (_, before), (call, status) in zip(run, run[1:], strict=False):
+        for (_, before), (call, status) in pairwise(run):
             if before != "requires_action":
                 continue
             if status in _PENDING or status in ("completed", "incomplete"):
@@ -132,8 +132,8 @@ def finished_runs_tell_steps_and_usage(trace: Trace) -> Iterator[Verdict]:
         match call.interaction:
             case {"status": "completed", "steps": _, "usage": _}:
                 yield kept(call)
-            case {"status": "completed"} as told:
-                missing = [name for name in ("steps", "usage") if name not in told]
+            case {"status": "completed", **rest}:
+                missing = [name for name in ("steps", "usage") if name not in rest]
                 yield broken(call, "", f"it is completed and does not tell {' and '.join(missing)}")
 
 
@@ -214,7 +214,9 @@ def resumed_streams_repeat_nothing(trace: Trace) -> Iterator[Verdict]:
     """A resumed stream begins after the marked event and repeats none before it (IX-BG-010)."""
     for call, stream, seen in _resumed(trace):
         ids = {_event_id(event) for event in seen} - {None}
-        started = {event.json.get("index") for event in seen if event.type == "step.start" and _indexed(event)}
+        started = {
+            event.json.get("index") for event in seen if event.type == "step.start" and _indexed(event)
+        }
         again = False
         for event in stream.payloads:
             if _event_id(event) in ids:
@@ -260,19 +262,6 @@ def marks_belong_to_streams(trace: Trace) -> Iterator[Verdict]:
             yield kept(call)
 
 
-def background_streams_can_be_resumed(trace: Trace) -> Iterator[Verdict]:
-    """A stream of a run in the background has event ids to resume from (IX-BG-013)."""
-    for call in trace.calls:
-        made = call if call.operation == "create" else maker_of(trace, call)
-        if call.stream is None or made is None or not _in_background(made) or call.stream.excerpt:
-            continue
-        marked = [event for event in call.stream.payloads if _event_id(event) is not None]
-        if marked:
-            yield kept(marked[0])
-        elif call.stream.created is not None:
-            yield broken(call.stream.created, "", "no event of the stream has an event_id")
-
-
 def event_ids_come_back_unchanged(trace: Trace) -> Iterator[Verdict]:
     """An event id is percent-encoded in a query, so that the server reads what it gave (HTTP-028)."""
     for call in trace.calls:
@@ -311,7 +300,9 @@ def running_interactions_can_be_cancelled(trace: Trace) -> Iterator[Verdict]:
         if call.status < 300:
             yield kept(call)
         elif call.status in _NOT_OFFERED:
-            yield broken(call, "", f"it runs in the background, and the cancel is answered HTTP {call.status}")
+            yield broken(
+                call, "", f"it runs in the background, and the cancel is answered HTTP {call.status}"
+            )
 
 
 def ended_interactions_cannot_be_cancelled(trace: Trace) -> Iterator[Verdict]:
@@ -351,24 +342,24 @@ def cancels_answer_with_the_interaction(trace: Trace) -> Iterator[Verdict]:
 def cancelled_has_two_ls(trace: Trace) -> Iterator[Verdict]:
     """The status of what was cancelled is spelled `cancelled` (IX-CANCEL-004)."""
     for call in trace.calls:
-        if call.stream is None and call.interaction is not None:
-            told = [(call, "/status", call.interaction.get("status"))]
-        else:
-            told = [found for event in call.stream.payloads if (found := _told(event))] if call.stream else []
-        for subject, at, status in told:
+        for subject, at, status in _statuses(call):
             if status == "canceled":
                 yield broken(subject, at, "the status is 'canceled'; it is spelled cancelled")
             elif status == "cancelled":
                 yield kept(subject)
 
 
-def _told(event: Event) -> tuple[Event, str, str] | None:
-    match event.json:
-        case {"event_type": "interaction.status_update", "status": str(status)}:
-            return event, "/status", status
-        case {"event_type": "interaction.completed", "interaction": {"status": str(status)}}:
-            return event, "/interaction/status", status
-    return None
+def _statuses(call: Call) -> Iterator[tuple[Call | Event, str, str]]:
+    """Give every status that an answer tells, with its place."""
+    match call.interaction:
+        case {"status": str(status)} if call.stream is None:
+            yield call, "/status", status
+    for event in call.stream.payloads if call.stream is not None else ():
+        match event.json:
+            case {"event_type": "interaction.status_update", "status": str(status)}:
+                yield event, "/status", status
+            case {"event_type": "interaction.completed", "interaction": {"status": str(status)}}:
+                yield event, "/interaction/status", status
 
 
 def webhooks_need_the_background(trace: Trace) -> Iterator[Verdict]:
@@ -383,4 +374,6 @@ def webhooks_need_the_background(trace: Trace) -> Iterator[Verdict]:
                 if _in_background(call):
                     yield kept(request)
                 elif call.status in (400, 422):
-                    yield broken(request, "/webhook_config", "it is sent without background true, and refused")
+                    yield broken(
+                        request, "/webhook_config", "it is sent without background true, and refused"
+                    )

@@ -11,12 +11,13 @@ from typing import Any
 
 from conformance.judge.verdict import Subject, Verdict, broken, kept
 from conformance.wire.exchange import header
-from conformance.wire.trace import Call, Trace, is_placeholder
+from conformance.wire.trace import UNREADABLE, Call, Trace, is_placeholder
 
 __all__ = [
     "code_goes_with_status",
     "codes_are_snake_case",
     "failures_tell_code_and_message",
+    "interaction_errors_tell_code_and_message",
     "stream_errors_tell_code_and_message",
     "wrong_requests_are_refused",
 ]
@@ -94,6 +95,18 @@ def stream_errors_tell_code_and_message(trace: Trace) -> Iterator[Verdict]:
                     yield broken(event, "/error", "the error event has no code or no message")
 
 
+def interaction_errors_tell_code_and_message(trace: Trace) -> Iterator[Verdict]:
+    """Each of the `errors` of an interaction tells code and message (IX-ERR-028)."""
+    for call in trace.calls:
+        match call.answered:
+            case {"errors": [*errors]} if call.stream is None and call.interaction is not None:
+                for number, error in enumerate(errors):
+                    if isinstance(error, dict) and not {"code", "message"} <= error.keys():
+                        yield broken(call, f"/errors/{number}", "the error has no code or no message")
+                    elif isinstance(error, dict):
+                        yield kept(call)
+
+
 def _has_key(call: Call) -> bool:
     headers = call.exchange.request.headers if call.exchange.request is not None else None
     return any(
@@ -121,7 +134,21 @@ def _is_wrong(call: Call, fault: str) -> bool:
             return isinstance(asked, dict) and "agent" in asked and "generation_config" in asked
         case "turns of the old schema":
             return _has_old_turns(asked)
+        case "background without storage":
+            return isinstance(asked, dict) and asked.get("background") is True and asked.get("store") is False
+        case "a body that is not JSON":
+            return asked is UNREADABLE and not _is_encoded(call)
     raise ValueError(fault)
+
+
+def _is_encoded(call: Call) -> bool:
+    """Whether the body of the request is compressed, or left out by the recording."""
+    request = call.exchange.request
+    if request is None:
+        return False
+    return header(request.headers, "content-encoding") is not None or is_placeholder(
+        request.body.decode(errors="replace")
+    )
 
 
 def _has_old_turns(asked: Any) -> bool:

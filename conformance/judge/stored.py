@@ -1,7 +1,7 @@
 """What the service keeps: reading, deleting, and what is not kept.
 
-A get, a delete or a cancel is judged by what the same conversation tells of its interaction: which create made
-it, whether it was stored, whether it is deleted. What the conversation does not tell is not judged.
+A get, a delete or a cancel is judged by what the same conversation tells of its interaction: which create
+made it, whether it was stored, whether it is deleted. What the conversation does not tell is not judged.
 Source: https://ai.google.dev/api/interactions-api
 """
 
@@ -55,7 +55,7 @@ def deleted_before(trace: Trace, call: Call, interaction_id: object) -> bool:
 
 
 def _same_caller(one: Call, other: Call) -> bool:
-    """Whether two calls have the same host and key, as far as they tell: other keys see other interactions."""
+    """Whether two calls have the same host and key, as far as is known: a key sees its own interactions."""
     return all(
         first is None or second is None or first == second or is_placeholder(first) or is_placeholder(second)
         for first, second in zip(_caller(one), _caller(other), strict=True)
@@ -119,7 +119,9 @@ def deleted_interactions_are_gone(trace: Trace, operation: str) -> Iterator[Verd
         if 400 <= call.status < 500:
             yield kept(call)
         elif call.status < 400:
-            yield broken(call, "", f"{named!r} was deleted, and the {operation} is answered HTTP {call.status}")
+            yield broken(
+                call, "", f"{named!r} was deleted, and the {operation} is answered HTTP {call.status}"
+            )
 
 
 def _previous(call: Call) -> object:
@@ -219,7 +221,7 @@ def _gist(call: Call) -> dict[str, Any]:
         "status": told.get("status"),
         "created": told.get("created"),
         "usage": usage.get("total_tokens") if isinstance(usage, dict) else None,
-        "steps": [(str(step.get("type")), step.get("type") == "model_output" and call.text) for step in call.steps],
+        "steps": ([step.get("type") for step in call.steps], call.text),
     }
 
 

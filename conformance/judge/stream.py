@@ -144,10 +144,15 @@ def each_step_has_its_own_index(trace: Trace) -> Iterator[Verdict]:
 def the_end_is_told(trace: Trace) -> Iterator[Verdict]:
     """The last event is `interaction.completed`, or `error` when it failed (IX-STREAM-035).
 
-    Judged for streams that begin with `interaction.created`, and for resumed ones whose request is known.
+    Judged for streams that begin with `interaction.created`, and for resumed ones whose request is known. A
+    stream that ends inside an event was cut off, whatever it is.
     """
     for stream in trace.streams:
         if stream.excerpt or not stream.payloads:
+            continue
+        end = stream.payloads[-1]
+        if end.json is UNREADABLE and end.frame is not None and end.frame.cut:
+            yield broken(end, "", f"{stream.cut or 'the stream ends'} inside an event")
             continue
         if stream.created is None and not stream.resumed:
             continue

@@ -113,25 +113,25 @@ def tools_have_members(trace: Trace, tool: str, members: list[str]) -> Iterator[
 def steps_have_members(trace: Trace, step: str, members: list[str]) -> Iterator[Verdict]:
     """A step of the type has the members, a dot going one level down (IX-CODE-002, IX-URL-002, …).
 
-    A stream is judged by what it adds up to; an empty text cannot be told from an absent one there, so
-    `result` is judged in unary answers alone.
+    Below a member that is no object nothing is judged: its own shape is. A stream is judged by what it
+    adds up to, where an empty text looks like an absent one, so `result` is judged in unary answers alone.
     """
     for call in trace.calls:
         asked = [name for name in members if name != "result" or call.stream is None]
         for at, found in steps_of(call, step):
-            missing = [name for name in asked if not _has(found, name.split("."))]
+            missing = [name for name in asked if _lacks(found, name)]
             if missing:
-                yield broken(call, at, f"a {step} has no {', '.join(missing)}")
+                yield broken(call, at, f"the {step} has no {', '.join(missing)}")
             else:
                 yield kept(call)
 
 
-def _has(value: Any, path: list[str]) -> bool:
-    for name in path:
-        if not isinstance(value, dict) or name not in value:
-            return False
-        value = value[name]
-    return True
+def _lacks(step: dict[str, Any], member: str) -> bool:
+    outer, _, inner = member.partition(".")
+    if not inner:
+        return outer not in step
+    inside = step.get(outer)
+    return isinstance(inside, dict) and inner not in inside
 
 
 def server_tools_need_no_client(trace: Trace, tool: str) -> Iterator[Verdict]:

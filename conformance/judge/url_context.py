@@ -77,7 +77,7 @@ def read_pages_cost_tool_tokens(trace: Trace) -> Iterator[Verdict]:
                 yield broken(
                     call,
                     "/usage/total_tool_use_tokens",
-                    f"{len(read)} pages were read for {tokens} tool tokens",
+                    f"a page was read, for {tokens} tool tokens",
                 )
             case {"usage": {"total_tool_use_tokens": int()}} if read:
                 yield kept(call)

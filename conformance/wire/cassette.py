@@ -3,8 +3,9 @@
     write_cassette(path, exchanges, provenance)
     exchanges, provenance = read_cassette(path)
 
-Stock vcrpy plays them. Two more top-level keys, which it passes over, tell where a recording comes from
-(`provenance`) and when the parts of each body arrived (`arrivals`, rows of [end in bytes, milliseconds]).
+Stock vcrpy plays them. More top-level keys, which it passes over, tell where a recording comes from
+(`provenance`), when the parts of each body arrived (`arrivals`, rows of [end in bytes, milliseconds]), and what
+cut a response off (`endings`, only where something did).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.errors import CassetteBroken
+from conformance.wire.coding import undo_coding
 from conformance.wire.exchange import Arrival, Exchange, Headers, Request, Response, header
 from conformance.wire.files import write_atomically
 
@@ -21,7 +23,6 @@ __all__ = [
     "load_yaml",
     "load_yaml_documents",
     "read_cassette",
-    "undo_coding",
     "write_cassette",
 ]
 
@@ -99,7 +100,7 @@ def exchanges_of(data: Any) -> list[Exchange]:
     """
     match data:
         case {"interactions": [*entries]}:
-            rows = data.get("arrivals") or []
+            rows, endings = data.get("arrivals") or [], data.get("endings") or []
         case _:
             raise ValueError("it has no list of interactions")
     exchanges = []
@@ -108,7 +109,9 @@ def exchanges_of(data: Any) -> list[Exchange]:
             raise ValueError(f"interaction {number} has no request or no response: the file is cut off")
         try:
             arrivals = rows[number] if number < len(rows) else []
-            exchanges.append(Exchange(_request(entry["request"]), _response(entry["response"], arrivals)))
+            ending = str(endings[number]) if number < len(endings) else ""
+            response = _response(entry["response"], arrivals, ending)
+            exchanges.append(Exchange(_request(entry["request"]), response))
         except _MISSHAPEN as error:
             raise ValueError(
                 f"interaction {number} is not as vcrpy writes it: {type(error).__name__} {error}"
@@ -146,7 +149,7 @@ def _request(entry: Mapping[str, Any]) -> Request:
     )
 
 
-def _response(entry: Mapping[str, Any], rows: Sequence[Sequence[float]]) -> Response:
+def _response(entry: Mapping[str, Any], rows: Sequence[Sequence[float]], ending: str) -> Response:
     status = entry.get("status", entry.get("status_code"))
     code = status.get("code") if isinstance(status, dict) else status
     if not {"body", "content"} & entry.keys():
@@ -159,38 +162,31 @@ def _response(entry: Mapping[str, Any], rows: Sequence[Sequence[float]]) -> Resp
         headers,
         undo_coding(headers, raw),
         tuple(Arrival(int(end), ms / 1000) for end, ms in rows),
+        ending,
     )
-
-
-def undo_coding(headers: Headers | None, body: bytes) -> bytes:
-    """Undo gzip or deflate where the headers tell of it and the bytes show it."""
-    import zlib
-
-    coding = (header(headers, "content-encoding") or "").strip().lower()
-    if coding not in ("gzip", "x-gzip", "deflate") or not body.startswith((b"\x1f\x8b", b"\x78")):
-        return body
-    try:
-        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(body)
-    except zlib.error:
-        return body
 
 
 def write_cassette(path: Path, exchanges: Sequence[Exchange], provenance: Mapping[str, Any]) -> None:
     """Write a cassette, whole or not at all. The exchanges have been redacted by whoever made them."""
-    data = {
+    whole = [
+        (exchange.request, exchange.response)
+        for exchange in exchanges
+        if exchange.request is not None and exchange.response is not None
+    ]
+    data: dict[str, Any] = {
         "provenance": dict(provenance),
         "version": 1,
         "interactions": [
-            {"request": _request_entry(exchange.request), "response": _response_entry(exchange.response)}
-            for exchange in exchanges
-            if exchange.request is not None and exchange.response is not None
+            {"request": _request_entry(request), "response": _response_entry(response)}
+            for request, response in whole
         ],
         "arrivals": [
-            [[arrival.end, round(arrival.time_s * 1000, 3)] for arrival in exchange.response.arrivals]
-            for exchange in exchanges
-            if exchange.request is not None and exchange.response is not None
+            [[arrival.end, round(arrival.time_s * 1000, 3)] for arrival in response.arrivals]
+            for _, response in whole
         ],
     }
+    if any(response.cut for _, response in whole):
+        data["endings"] = [response.cut for _, response in whole]
     write_atomically(path, _dump(data).encode())
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from conformance.wire.cassette import undo_coding
+from conformance.wire.coding import undo_coding
 from conformance.wire.exchange import Exchange, Headers, Request, Response, header
 
 __all__ = ["exchanges_of_dump", "looks_like_dump"]

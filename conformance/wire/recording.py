@@ -5,9 +5,10 @@
     for recording in read_all(["recordings/", "one.sse"]):
         recording.file, recording.form, recording.exchanges, recording.note
 
-Known forms: a JSON body (answer, error or request), the text of an event stream, JSON lines of events, a
-vcrpy cassette in YAML or JSON, and httpmock's YAML of `when` and `then`. What is not recognised is named and
-left alone. A recording that cannot be read to its end is an error of its own, and the next one is read.
+Known forms: a JSON body (answer, error, request or step), the text of an event stream, JSON lines of events, a
+vcrpy cassette in YAML or JSON, httpmock's YAML of `when` and `then`, a HAR archive, and raw HTTP as `curl -i`
+prints it; each of them gzipped too. What is not recognised is named and left alone. A recording that cannot be
+read to its end is an error of its own, and the next one is read.
 """
 
 import json
@@ -20,16 +21,17 @@ from typing import Any
 
 from conformance.errors import ConformanceError, PathMissing, RecordingUnreadable
 from conformance.wire.cassette import exchanges_of, load_yaml, load_yaml_documents
+from conformance.wire.coding import LARGEST_BYTES, unpack
+from conformance.wire.dump import exchanges_of_dump, looks_like_dump
 from conformance.wire.exchange import Exchange, Request, Response
+from conformance.wire.sse import decode
 from conformance.wire.trace import Trace, parse_json
 
-__all__ = ["LARGEST_BYTES", "Recording", "load", "read_all", "read_recording"]
-
-LARGEST_BYTES = 64 * 1024 * 1024
-"""The largest file that is read; a larger one is named and not judged."""
+__all__ = ["LARGEST_BYTES", "Recording", "find_files", "load", "read_all", "read_recording"]
 
 _EXCERPT = re.compile(r"\.(?:excerpt|trimmed|prefix)\.")
 _STREAM = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*(?::|(?:event|data|id|retry):)")
+_PEEK_BYTES = 64 * 1024
 _STEP = re.compile(r"\w+_call|\w+_result|thought|model_output|user_input")
 _LEGACY_EVENTS = re.compile(r"content\.(?:start|delta|stop)|interaction\.(?:start|complete)")
 _LEGACY = "a recording of the old `outputs` schema, which the service dropped in June 2026: not judged"
@@ -78,6 +80,19 @@ def read_all(
     Raises:
         PathMissing: a path does not exist.
     """
+    for path in find_files(paths):
+        try:
+            yield read_recording(path, excerpt=excerpt, largest_bytes=largest_bytes)
+        except RecordingUnreadable as error:
+            yield error
+
+
+def find_files(paths: Iterable[str]) -> list[Path]:
+    """Give every file at and below the paths, in order of name; hidden ones are passed over.
+
+    Raises:
+        PathMissing: a path does not exist.
+    """
     files: list[Path] = []
     for name in paths:
         path = Path(name)
@@ -87,11 +102,7 @@ def read_all(
             files.append(path)
         else:
             raise PathMissing(name)
-    for path in files:
-        try:
-            yield read_recording(path, excerpt=excerpt, largest_bytes=largest_bytes)
-        except RecordingUnreadable as error:
-            yield error
+    return files
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -112,11 +123,15 @@ def read_recording(path: Path, *, excerpt: bool = False, largest_bytes: int = LA
     try:
         size = path.stat().st_size
         if size > largest_bytes:
-            limit = largest_bytes // (1024 * 1024)
-            return Recording(
-                name, "", note=f"{size / 1024 / 1024:.0f} MB, over the limit of {limit} MB: not judged"
-            )
+            return _too_large(name, f"{size / 1024 / 1024:.0f} MB", largest_bytes)
         data = path.read_bytes()
+        if data.startswith(b"\x1f\x8b"):
+            unpacked = unpack(data, largest_bytes)
+            if unpacked is None:
+                return _too_large(name, "unpacked", largest_bytes)
+            data = unpacked
+    except ValueError as error:
+        raise RecordingUnreadable(name, str(error), "Copy the file again.") from None
     except OSError as error:
         raise RecordingUnreadable(name, f"cannot be read: {error.strerror}") from None
     if not data.strip():
@@ -129,6 +144,11 @@ def read_recording(path: Path, *, excerpt: bool = False, largest_bytes: int = LA
         cut = tuple(replace(exchange, excerpt=True) for exchange in recording.exchanges)
         return replace(recording, exchanges=cut)
     return recording
+
+
+def _too_large(name: str, size: str, largest_bytes: int) -> Recording:
+    limit = largest_bytes // (1024 * 1024)
+    return Recording(name, "", note=f"{size}, over the limit of {limit} MB: not judged")
 
 
 def _recognise(name: str, data: bytes) -> Recording:
@@ -145,6 +165,8 @@ def _recognise(name: str, data: bytes) -> Recording:
         return _stream(name, data)
     if start.startswith((b"{", b"[")):
         return _json(name, data)
+    if looks_like_dump(data):
+        return _dump(name, data)
     return _yaml(name, data)
 
 
@@ -153,19 +175,39 @@ def _answer(body: bytes, *, form: Any = "bytes") -> Exchange:
 
 
 def _stream(name: str, data: bytes) -> Recording:
-    exchange = _answer(data)
-    kinds = {event.type or "" for event in Trace.of([exchange]).streams[0].events}
-    if any(_LEGACY_EVENTS.fullmatch(kind) for kind in kinds):
+    """Tell whose stream it is by its first events."""
+    payloads = [parse_json(frame.data) for frame in decode([data[:_PEEK_BYTES]]) if frame.data is not None]
+    kinds = [payload.get("event_type") for payload in payloads if isinstance(payload, dict)]
+    if any(isinstance(kind, str) and _LEGACY_EVENTS.fullmatch(kind) for kind in kinds):
         return Recording(name, "event stream", note=_LEGACY)
-    first = next(iter(Trace.of([exchange]).streams[0].payloads), None)
-    if (
-        first is not None
-        and isinstance(first.json, dict)
-        and first.type is None
-        and "candidates" in first.json
-    ):
+    if payloads and isinstance(payloads[0], dict) and kinds[0] is None and "candidates" in payloads[0]:
         return Recording(name, "event stream", note=_GENERATE_CONTENT)
-    return Recording(name, "event stream", (exchange,))
+    return Recording(name, "event stream", (_answer(data),))
+
+
+def _dump(name: str, data: bytes) -> Recording:
+    try:
+        exchanges = exchanges_of_dump(data)
+    except ValueError as error:
+        raise RecordingUnreadable(name, str(error)) from None
+    if all(exchange.request is None for exchange in exchanges):
+        inner = _recognise(name, exchanges[-1].response.body) if exchanges[-1].response is not None else None
+        note = inner.note if inner is not None else _UNKNOWN
+        return Recording(name, "raw HTTP", () if note else tuple(exchanges), note)
+    return _of_this_api(name, "raw HTTP", exchanges)
+
+
+def _har(name: str, archive: dict[str, Any]) -> Recording:
+    from conformance.wire.har import exchanges_of_har
+
+    try:
+        exchanges = exchanges_of_har(archive)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RecordingUnreadable(
+            name, f"not a HAR archive: {type(error).__name__} {error}", "Export it again."
+        ) from None
+    ours = [exchange for exchange in exchanges if Trace.of([exchange]).calls[0].operation is not None]
+    return _of_this_api(name, "HAR archive", ours or exchanges)
 
 
 def _json(name: str, data: bytes) -> Recording:
@@ -229,6 +271,8 @@ def _object(name: str, data: bytes, value: dict[str, Any]) -> Recording:
     match value:
         case {"interactions": [*_], "version": _}:
             return _cassette(name, value)
+        case {"log": {"entries": _}}:
+            return _har(name, value)
         case {"event_type": str()}:
             return _lines(name, json.dumps(value).encode(), [value])
         case {"outputs": _} | {"object": "interaction", "role": _} if "steps" not in value:
@@ -272,7 +316,11 @@ def _yaml(name: str, data: bytes) -> Recording:
     match value:
         case {"interactions": [*_]}:
             return _cassette(name, value)
-        case {"version": _, **rest} if "interactions" in rest or rest.keys() <= {"provenance", "arrivals"}:
+        case {"version": _, **rest} if "interactions" in rest or rest.keys() <= {
+            "provenance",
+            "arrivals",
+            "endings",
+        }:
             raise RecordingUnreadable(name, "a cassette without interactions: the file is cut off")
     return Recording(name, "", note=_UNKNOWN)
 

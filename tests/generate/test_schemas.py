@@ -91,10 +91,16 @@ def test_a_schema_that_holds_itself_ends(tmp_path: Path) -> None:
     assert _depth(find(instances("tree", depth=5, store=store), lambda value: _depth(value) > 2)) == 3
 
 
+@pytest.mark.parametrize("decisive", ["agent", "model"])
+def test_each_case_of_an_if_is_drawn(decisive: str) -> None:
+    """Requests for an agent and requests for a model."""
+    assert decisive in find(instances("interactions/create_request"), lambda value: decisive in value)
+
+
 @examples(50)
 @given(st.data())
 def test_both_cases_of_an_if_are_drawn_right(data: st.DataObject) -> None:
-    """A create request is one for an agent or one for a model, never a mixture."""
+    """A create request is one for an agent or one for a model, never both."""
     value = data.draw(instances("interactions/create_request"))
 
-    assert ("agent" in value) != ("model" in value)
+    assert not {"agent", "model"} <= value.keys()

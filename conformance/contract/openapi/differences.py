@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 from conformance.contract.openapi.document import Document, Values
 from conformance.contract.openapi.export import openapi_document
 from conformance.contract.openapi.normal_form import Contract, Kind, Shape
-from conformance.errors import OpenapiUnusable
+from conformance.errors import OpenapiUnusable, UsageRefused
 
 __all__ = ["Difference", "DifferenceKind", "differences", "our_contract"]
 
@@ -69,9 +69,14 @@ def our_contract() -> Contract:
 def differences(first: Contract, second: Contract) -> list[Difference]:
     """Give everything that only one of two contracts says, sorted by place.
 
+    Their labels must differ, since a difference tells by the label whose it is.
+
     Raises:
         OpenapiUnusable: two documents hold more, or nest it deeper, than a description of an API does.
+        UsageRefused: both have the same label.
     """
+    if first is not second and first.label == second.label:
+        raise UsageRefused(f"both are called {first.label!r}", "Rename one of the files.")
     found: dict[tuple[str, str, str], Difference] = {}
     for difference in _Walk(first, second).differences():
         found.setdefault((difference.where, difference.kind, difference.only), difference)

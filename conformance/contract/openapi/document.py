@@ -116,8 +116,10 @@ class Document:
                 place = self.refer(place)  # noqa: PLW2901 (following a chain)
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path, label: str = "") -> Document:
     """Read an OpenAPI 3 file in JSON.
+
+    label: what to call it, by default the name of the file without its ending.
 
     Raises:
         PathMissing: there is no such file.
@@ -142,7 +144,7 @@ def read_document(path: Path) -> Document:
         raise refuse(f"not JSON: {error}") from None
     match document:
         case {"openapi": str(version)} if version.startswith("3."):
-            return Document(path.name.removesuffix(".json"), document, str(path))
+            return Document(label or path.name.removesuffix(".json"), document, str(path))
         case {"openapi": version} | {"swagger": version}:
             raise refuse(f"it is of version {version!r}; expected OpenAPI 3")
     raise refuse("it has no member `openapi`, so it is not an OpenAPI document")

@@ -320,15 +320,17 @@ class Contract:
                     waiting += [value for member in kind.members.values() for value in member.values]
 
 
-def read_openapi(path: Path) -> Contract:
+def read_openapi(path: Path, label: str = "") -> Contract:
     """Read an OpenAPI 3 document in JSON that has the Interactions operations.
+
+    label: what to call it, by default the name of the file without its ending; the errata go by that name.
 
     Raises:
         PathMissing: there is no such file.
         OpenapiUnusable: it is not JSON, not OpenAPI 3, too large, nested too deeply, lacks the operations,
             or has a reference that leads nowhere. What the operations do not reach is not looked at.
     """
-    return Contract(read_document(path))
+    return Contract(read_document(path, label))
 
 
 def _types(schema: Mapping[str, Any]) -> frozenset[str]:
@@ -349,7 +351,7 @@ def _named(place: Place, shape: Shape) -> Shape:
     if not place.name or "$ref" in place.schema:
         return shape
     if {"oneOf", "anyOf", "then"} & place.schema.keys():
-        return replace(shape, union=place.name)
+        return replace(shape, union=shape.union or place.name)
     return replace(shape, kinds=tuple(replace(kind, name=place.name) for kind in shape.kinds))
 
 
@@ -378,7 +380,9 @@ def _either(shapes: Sequence[Shape]) -> Shape:
             kinds[key] = _merged(known, kind, known.required & kind.required) if known else kind
     free = not all(shape.types for shape in shapes)
     types = frozenset().union(*(shape.types for shape in shapes if not free))
-    return Shape(types, words or None, tuple(items.values()), tuple(kinds.values()))
+    unions = [shape.union for shape in shapes if shape.kinds]
+    union = unions[0] if len(unions) == 1 else ""
+    return Shape(types, words or None, tuple(items.values()), tuple(kinds.values()), union)
 
 
 def _targets(kind: Kind) -> Iterator[tuple[str, str]]:

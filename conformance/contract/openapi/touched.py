@@ -72,13 +72,13 @@ def _by_schema() -> dict[str, Requirement]:
     }
 
 
-def _is_named(requirement: Requirement, difference: Difference, near: Collection[Requirement]) -> bool:
-    """Whether the sentence names what differs; a word that English has too counts only near the place."""
+def _is_named(requirement: Requirement, difference: Difference, near: Sequence[Requirement]) -> bool:
+    """Whether the sentence names what differs; a word that English has too counts in the same area only."""
     fields = [segment[1:] for segment in difference.path if segment.startswith(".")]
     words = [] if difference.kind == "member" else fields[-1:]
     words += [difference.name] if difference.kind in {"value", "member"} else []
     return any(
         re.search(rf"(?<![\w.]){re.escape(word)}(?!\w|\.\w)", requirement.says) is not None
         for word in words
-        if "_" in word or requirement in near
+        if "_" in word or requirement in near or (near and requirement.area == near[0].area)
     )

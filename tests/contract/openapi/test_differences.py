@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from conformance.contract.openapi.differences import Difference, differences, our_contract
-from conformance.errors import OpenapiUnusable
+from conformance.errors import OpenapiUnusable, UsageRefused
 from tests.contract.openapi.documents import contract_of, ours_changed, reference, small
 
 Schema = dict[str, Any]
@@ -168,6 +168,12 @@ def _renamed(value: Any, names: dict[str, str]) -> Any:
     return value
 
 
+def test_two_contracts_of_one_name_are_refused() -> None:
+    """Nobody could tell whose a difference is; a file called ours.json is the likely way there."""
+    with pytest.raises(UsageRefused, match="both are called 'ours'"):
+        differences(our_contract(), contract_of(ours_changed(), "ours"))
+
+
 # Nothing is overlooked: one change everywhere in our own document must be told of every place.
 
 
@@ -270,7 +276,7 @@ def test_no_changed_type_is_overlooked() -> None:
         places = []
         for name, schema in objects_of(content):
             for member, value in schema["properties"].items():
-                if value.get("type") in {"string", "integer", "number", "boolean"} and "anyOf" not in value:
+                if value.get("type") in ("string", "integer", "number", "boolean") and "anyOf" not in value:
                     value["type"] = "null"
                     places.append(f"{name}.{member}:null")
         return places
