@@ -1,6 +1,6 @@
 """A whole run: pytest in isolation, its reports gathered into one record.
 
-    outcome = run_scenarios(["scenarios/"], options, record=record, workers="auto")
+    faults = run_scenarios(files, options, record.write, workers="auto")
 
 Whatever runs cases is pytest, through our plugin; this module only starts it so that no configuration,
 plugin or conftest of the surroundings takes part, and reads what the items found off their reports.
@@ -8,7 +8,7 @@ plugin or conftest of the surroundings takes part, and reads what the items foun
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pytest
 from conformance import plugin
 from conformance.contract.places import PACKAGE
 from conformance.errors import NothingToDo, PathMissing, UsageRefused
-from conformance.report.record import Record
+from conformance.report.record import Line
 from conformance.scenario.running import Options
 from conformance.scenario.scenario import SUFFIX
 
@@ -26,15 +26,15 @@ __all__ = ["find_scenarios", "run_scenarios"]
 
 
 class _Collector:
-    """Gathers the lines that travel on the reports; only the controller has one."""
+    """Hands on the lines that travel on the reports; only the controller has one."""
 
-    def __init__(self, record: Record) -> None:
-        self._record = record
+    def __init__(self, take: Callable[[Line], None]) -> None:
+        self._take = take
         self.internal_errors: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for line in getattr(report, plugin.FOUND, ()):
-            self._record.write(line)
+            self._take(line)
         if report.failed and not getattr(report, plugin.FOUND, ()):
             self.internal_errors.append(f"{report.nodeid}: {report.longreprtext.splitlines()[-1]}")
 
@@ -95,19 +95,19 @@ def _isolated() -> Iterator[None]:
 def run_scenarios(
     files: Sequence[Path],
     options: Options,
-    record: Record,
+    take: Callable[[Line], None],
     *,
     workers: str | None = None,
     pytest_options: Sequence[str] = (),
 ) -> list[str]:
-    """Run scenarios; their lines go to the record. Gives what went wrong in pytest itself, if anything.
+    """Run scenarios; each line of the record is taken as it comes. Gives what went wrong in pytest itself, if anything.
 
     pytest's own output is for whoever passes it options; it goes to stderr, and is left out otherwise.
 
     Raises:
         UsageRefused: pytest refuses its options.
     """
-    collector = _Collector(record)
+    collector = _Collector(take)
     root = os.path.commonpath([path.resolve().parent for path in files])
     arguments = [
         *("-c", str(PACKAGE / "run.toml"), "--rootdir", root, "--noconftest", "--import-mode=importlib"),

@@ -22,7 +22,12 @@ from conformance.generate.tools import SERVER_TOOLS, uses
 __all__ = ["Streamed", "streams"]
 
 _ANNOTATIONS = ("url_citation", "file_citation", "place_citation")
-_ALONE = {"file_search": {"google_search", "url_context"}}  # a request with both is refused
+_PNG = "iVBORw0KGgo="
+_REFUSED_WITH = {  # a request with both is refused
+    "file_search": {"google_search", "url_context"},
+    "google_search": {"file_search"},
+    "url_context": {"file_search"},
+}
 
 _Step = tuple[dict[str, Any], list[dict[str, Any]]]
 
@@ -85,9 +90,15 @@ class _Writer:
         return Streamed(self._request(), tuple(events))
 
     def _request(self) -> dict[str, Any]:
-        request = {"model": self._model, "input": self._draw(values.TEXTS), "stream": True}
-        tools = {"tools": list(self._tools.values())} if self._tools else {}
-        return {**request, **tools, **({} if self._stored else {"store": False})}
+        asked = self._draw(values.TEXTS.filter(bool))
+        return {
+            "model": self._model,
+            "input": asked,
+            "stream": True,
+            "generation_config": {"thinking_summaries": "auto"},
+            **({"tools": list(self._tools.values())} if self._tools else {}),
+            **({} if self._stored else {"store": False}),
+        }
 
     def _created(self) -> dict[str, Any]:
         told = {"id": self._id, "status": "in_progress", "object": "interaction", "model": self._model}
@@ -149,8 +160,7 @@ class _Writer:
         deltas: list[dict[str, Any]] = [
             {"content": {"text": text, "type": "text"}, "type": "thought_summary"} for text in summaries
         ]
-        if self._draw(values.FLAGS):
-            deltas.append({"signature": self._draw(values.BASE64), "type": "thought_signature"})
+        deltas.append({"signature": self._draw(values.BASE64.filter(bool)), "type": "thought_signature"})
         return {"type": "thought"}, deltas
 
     def _text(self) -> list[dict[str, Any]]:
@@ -172,12 +182,14 @@ class _Writer:
         source = (
             {"file_name": "handbook.pdf"} if kind == "file_citation" else {"url": self._draw(values.URIS)}
         )
-        name = {"name": self._draw(values.TEXTS)} if kind == "place_citation" else {}
+        name = {"name": self._draw(values.TEXTS.filter(bool))} if kind == "place_citation" else {}
         return {**mark, **span, **source, **name}
 
     def _media(self) -> list[dict[str, Any]]:
         kind = self._draw(st.sampled_from("image audio video document".split()))
-        return [self._draw(instances(f"interactions/delta_{kind}"))]
+        media = self._draw(instances(f"interactions/delta_{kind}"))
+        whole = {"mime_type": "image/png", "data": _PNG} if kind == "image" else {}
+        return [{**media, **whole}]
 
     def _function_call(self) -> _Step:
         name = self._draw(values.NAMES)
@@ -189,9 +201,7 @@ class _Writer:
 
     def _server_tool(self, tool: str) -> list[_Step]:
         """Draw a call and its result, each told by one delta or by its start alone."""
-        if any(self._tools.keys() & others for name, others in _ALONE.items() if name == tool):
-            return []
-        if any(tool in others for name, others in _ALONE.items() if name in self._tools):
+        if self._tools.keys() & _REFUSED_WITH.get(tool, set()):
             return []
         use, found = self._draw(uses(tool)), self._fresh_id()
         if use.entry:

@@ -3,8 +3,8 @@
     use = draw(uses("url_context"))
     use.entry, use.call, use.result
 
-What the documents promise is always there (the code that was run, the page that was read); the schemas ask for
-less, because recordings leave things out.
+What the documents promise is always there (the code that was run, the page that was read); the schemas ask
+for less, because recordings leave things out.
 """
 
 from dataclasses import dataclass
@@ -66,9 +66,7 @@ def _uses(draw: DrawFn, tool: str) -> Use:
                 {"type": tool}, _arguments(queries=draw(_QUERIES)), {"result": [{"places": draw(_PLACES)}]}
             )
         case "file_search":
-            return Use(
-                {"type": tool, "file_search_store_names": ["fileSearchStores/handbook"]}, {}, {"result": []}
-            )
+            return Use({"type": tool, "file_search_store_names": ["fileSearchStores/handbook"]}, {}, {})
         case "retrieval":
             return Use({"type": tool}, _arguments(queries=draw(_QUERIES)), {})
         case "tool_search":

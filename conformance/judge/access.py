@@ -119,12 +119,9 @@ def superseded_members_are_not_sent(trace: Trace) -> Iterator[Verdict]:
     for call in trace.calls:
         if call.operation != "create" or not isinstance(call.asked, dict):
             continue
-        found = [f"/{name}" for name in _SUPERSEDED if name in call.asked]
-        match call.asked.get("generation_config"):
-            case {"image_config": _}:
-                found.append("/generation_config/image_config")
-        for at in found:
-            yield broken(_request(call), at, f"{at.rsplit('/', 1)[1]} gave way to response_format")
+        found = [name for name in _SUPERSEDED if name in call.asked]
+        for name in found:
+            yield broken(_request(call), f"/{name}", f"{name} gave way to response_format")
         if not found and "response_format" in call.asked:
             yield kept(_request(call))
 

@@ -19,7 +19,6 @@ __all__ = [
     "reports_are_told",
     "sources_keep_their_limits",
     "sources_tell_their_content",
-    "summaries_are_lower_case",
     "wrong_runs_are_refused",
 ]
 
@@ -72,20 +71,6 @@ def configs_fit_their_agent(trace: Trace) -> Iterator[Verdict]:
                     yield kept(request)
                 else:
                     yield broken(request, "/agent_config/type", f"{agent} was given the options of {kind}")
-
-
-def summaries_are_lower_case(trace: Trace) -> Iterator[Verdict]:
-    """`thinking_summaries` is auto or none, in lower case and without a prefix (IX-AGENT-008).
-
-    Judged where it is one of the two in another spelling; any other word is drift.
-    """
-    for _, request, asked, _ in _runs(trace):
-        match asked.get("agent_config"):
-            case {"thinking_summaries": "auto" | "none"}:
-                yield kept(request)
-            case {"thinking_summaries": str(word)} if word.lower().endswith(("auto", "none")):
-                at = "/agent_config/thinking_summaries"
-                yield broken(request, at, f"{word!r} is written {word.lower()[-4:]!r}")
 
 
 def wrong_runs_are_refused(trace: Trace, fault: str) -> Iterator[Verdict]:

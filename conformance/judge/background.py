@@ -155,7 +155,7 @@ def running_interactions_can_be_followed(trace: Trace) -> Iterator[Verdict]:
         if call.operation != "get" or not asks_for_a_stream(call) or "last_event_id" in call.query:
             continue
         made = maker_of(trace, call)
-        if made is None or not _in_background(made) or deleted_before(trace, call, call.id):
+        if made is None or not _in_background(made) or deleted_before(trace, call):
             continue
         if call.stream is not None and call.status == 200:
             yield kept(call)
@@ -292,7 +292,7 @@ def cancels_have_a_path_of_their_own(trace: Trace) -> Iterator[Verdict]:
 def running_interactions_can_be_cancelled(trace: Trace) -> Iterator[Verdict]:
     """A run in the background that is still going on can be cancelled (IX-CANCEL-001)."""
     for call in trace.calls:
-        if call.operation != "cancel" or call.status is None or deleted_before(trace, call, call.id):
+        if call.operation != "cancel" or call.status is None or deleted_before(trace, call):
             continue
         made = maker_of(trace, call)
         if made is None or not _in_background(made) or _last_told(trace, call) not in _PENDING:

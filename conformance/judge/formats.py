@@ -18,7 +18,6 @@ __all__ = [
     "answers_fit_the_schema",
     "bit_rates_go_with_mp3_and_opus",
     "generated_images_can_be_opened",
-    "image_config_is_not_sent",
     "media_arrive_as_asked",
     "pictures_are_asked_for_as_jpeg",
     "ratios_are_width_to_height",
@@ -118,8 +117,14 @@ def _misfit(schema: dict[str, Any], value: Any) -> str:
         return ""
     where = "".join(f"/{part}" for part in fault.absolute_path) if fault is not None else ""
     return (
-        f"{where or 'the whole'} does not fit the schema: {fault.message[:120]}" if fault is not None else ""
+        f"{where or 'the whole'} does not fit the schema: {_plain(fault.message)}"
+        if fault is not None
+        else ""
     )
+
+
+def _plain(text: str) -> str:
+    return text[:120].encode("ascii", "backslashreplace").decode()
 
 
 def _enforced(schema: Any) -> Any:
@@ -185,17 +190,6 @@ def schemas_go_with_json(trace: Trace) -> Iterator[Verdict]:
                 )
             case {"mime_type": str()}:
                 yield kept(_asked(call))
-
-
-def image_config_is_not_sent(trace: Trace) -> Iterator[Verdict]:
-    """The form of pictures is asked for in response_format, not in image_config (IX-FORMAT-009)."""
-    for call in trace.calls:
-        match call.asked:
-            case {"generation_config": {"image_config": _}} if call.operation == "create":
-                place = "/generation_config/image_config"
-                yield broken(_asked(call), place, "image_config gave way to response_format")
-    for call, _, _ in _formats(trace, "image"):
-        yield kept(_asked(call))
 
 
 def ratios_are_width_to_height(trace: Trace) -> Iterator[Verdict]:

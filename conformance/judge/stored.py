@@ -43,11 +43,11 @@ def maker_of(trace: Trace, call: Call) -> Call | None:
     return made if isinstance(made.asked, dict) and _same_caller(made, call) else None
 
 
-def deleted_before(trace: Trace, call: Call, interaction_id: object) -> bool:
-    """Whether the same caller deleted an interaction before this call, and was told so."""
+def deleted_before(trace: Trace, call: Call) -> bool:
+    """Whether the same caller deleted the interaction of a call before, and was told so."""
     return any(
         earlier.operation == "delete"
-        and earlier.id == interaction_id
+        and earlier.id == call.id
         and earlier.status in (200, 204)
         and _same_caller(earlier, call)
         for earlier in trace.earlier(call)
@@ -69,12 +69,16 @@ def _caller(call: Call) -> tuple[str | None, str | None]:
     return urlsplit(request.url).netloc or None, header(request.headers, "x-goog-api-key")
 
 
+def _has_ended(told: dict[str, Any]) -> bool:
+    return isinstance(told.get("status"), str) and told["status"] in _FINAL
+
+
 def _reads(trace: Trace) -> Iterator[tuple[Call, Call]]:
     """Gets of what a create of the same conversation made, and nobody deleted: the get and the create."""
     for call in trace.calls:
         if call.operation == "get" and call.status is not None:
             made = maker_of(trace, call)
-            if made is not None and not deleted_before(trace, call, call.id):
+            if made is not None and not deleted_before(trace, call):
                 yield call, made
 
 
@@ -106,29 +110,18 @@ def unstored_interactions_cannot_be_read(trace: Trace) -> Iterator[Verdict]:
 
 
 def deleted_interactions_are_gone(trace: Trace, operation: str) -> Iterator[Verdict]:
-    """What was deleted is refused to later calls: get, delete, or create that continues it.
-
-    (IX-DEL-001 and its neighbours.)
-    """
+    """What was deleted cannot be read, or deleted again (IX-DEL-001, IX-DEL-003)."""
     for call in trace.calls:
         if call.operation != operation or call.status is None:
             continue
-        named = call.id if operation != "create" else _previous(call)
-        if is_placeholder(named) or not deleted_before(trace, call, named):
+        if is_placeholder(call.id) or not deleted_before(trace, call):
             continue
         if 400 <= call.status < 500:
             yield kept(call)
         elif call.status < 400:
             yield broken(
-                call, "", f"{named!r} was deleted, and the {operation} is answered HTTP {call.status}"
+                call, "", f"{call.id!r} was deleted, and the {operation} is answered HTTP {call.status}"
             )
-
-
-def _previous(call: Call) -> object:
-    match call.asked:
-        case {"previous_interaction_id": str(previous)}:
-            return previous
-    return None
 
 
 def deletes_answer_with_nothing(trace: Trace) -> Iterator[Verdict]:
@@ -159,7 +152,7 @@ def histories_hold_the_input(trace: Trace) -> Iterator[Verdict]:
     for call in trace.calls:
         if call.operation != "get" or call.stream is not None or call.interaction is None:
             continue
-        if call.interaction.get("status") not in _FINAL or not call.steps or call.exchange.excerpt:
+        if not _has_ended(call.interaction) or not call.steps or call.exchange.excerpt:
             continue
         if any(step.get("type") == "user_input" for step in call.steps):
             yield kept(call)
@@ -198,7 +191,7 @@ def reading_again_gives_the_same(trace: Trace) -> Iterator[Verdict]:
     for call in trace.calls:
         if call.operation != "get" or call.stream is not None or call.interaction is None:
             continue
-        if call.interaction.get("status") not in _FINAL or is_placeholder(call.id):
+        if not _has_ended(call.interaction) or is_placeholder(call.id):
             continue
         asked = (call.id, tuple(call.query.get("include_input", ())))
         before = first.setdefault(asked, call)
@@ -221,7 +214,7 @@ def _gist(call: Call) -> dict[str, Any]:
         "status": told.get("status"),
         "created": told.get("created"),
         "usage": usage.get("total_tokens") if isinstance(usage, dict) else None,
-        "steps": ([step.get("type") for step in call.steps], call.text),
+        "steps": (len(call.steps), call.text),
     }
 
 

@@ -209,7 +209,6 @@ class Record:
                 self._file = path.open("w", encoding="utf-8")
             except OSError as error:
                 self.problem = f"no record is kept: {path}: {error.strerror}"
-        self.lines: list[Line] = []
         self.write(header)
 
     def __enter__(self) -> Self:
@@ -222,7 +221,6 @@ class Record:
 
     def write(self, line: Line) -> None:
         """Add a line and hand it to the disk at once."""
-        self.lines.append(line)
         if self._file is not None:
             try:
                 self._file.write(json.dumps(line, ensure_ascii=True) + "\n")

@@ -1,26 +1,23 @@
 """The record of a run, for people: findings first, then drift, then one line of counts.
 
-    print("\\n".join(render_findings(lines)))
+    print("\\n".join(render_run(Tally.of(lines), verbose=False)))
 
 A finding tells what happened, what the requirement says, where that is documented, the bytes that show it,
 and how to see it again.
 """
 
-import json
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Iterator
 
 from conformance.contract.registry import Requirement, registry
-from conformance.judge.verdict import Outcome, worst
+from conformance.judge.verdict import Outcome
 from conformance.report.record import Line
+from conformance.report.shell import curl
+from conformance.report.tally import Finding, Tally
 
 __all__ = [
-    "counts_of",
-    "curl",
-    "outcomes_of",
+    "render_areas",
     "render_drift",
     "render_findings",
     "render_lint",
@@ -28,81 +25,55 @@ __all__ = [
     "render_requirements",
     "render_run",
     "render_total",
-    "to_json",
 ]
 
 _SHOWN: tuple[Outcome, ...] = ("error", "fail", "untestable", "inconclusive", "warn", "known")
+_ALL: tuple[str, ...] = (*_SHOWN, "pass", "not-observed", "pending", "excluded")
+_SUBJECTS = 5
+_DISPUTE = (
+    "is a verdict wrong? report its requirement with these bytes (see CONTRIBUTING.md); it is a fault of ours"
+)
 
 
-def outcomes_of(lines: Iterable[Line]) -> dict[str, Outcome]:
-    """The worst outcome of each requirement that was judged."""
-    found: dict[str, Outcome] = {}
-    for line in lines:
-        match line:
-            case {"type": "passes", "counts": dict(counts)}:
-                for requirement in counts:
-                    found.setdefault(requirement, "pass")
-            case {"type": "verdict", "requirement": str(requirement), "outcome": outcome} if requirement:
-                found[requirement] = worst((outcome, found.get(requirement, "excluded")))
-    return found
-
-
-def counts_of(lines: Sequence[Line]) -> dict[str, int]:
-    """How many requirements ended with which outcome, those not observed and excluded included."""
-    outcomes = outcomes_of(lines)
-    counts: Counter[str] = Counter(outcomes.values())
-    for requirement in registry().values():
-        if requirement.id not in outcomes:
-            counts[_unjudged(requirement)] += 1
-    return {name: times for name, times in counts.items() if times}
-
-
-def _unjudged(requirement: Requirement) -> str:
-    """What a requirement is that nothing in a run was about."""
-    if requirement.checks:
-        return "not-observed"
-    return "excluded" if requirement.excluded else "pending"
-
-
-def render_findings(lines: Sequence[Line], *, again: str = "") -> Iterator[str]:
-    """Every finding, worst first; repetitions of one finding in one subject are counted, not repeated."""
-    exchanges = {(line["subject"], line["exchange"]): line for line in lines if line["type"] == "exchange"}
-    groups: dict[tuple[str, str, str], list[Line]] = defaultdict(list)
-    for line in lines:
-        if line["type"] == "verdict":
-            groups[line["outcome"], line["requirement"], line["subject"]].append(line)
+def render_findings(tally: Tally, *, again: str = "") -> Iterator[str]:
+    """Every finding, worst first; of what is found in many subjects the first few are shown in full."""
+    by_kind: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for (outcome, same, _), finding in tally.findings.items():
+        by_kind[outcome, same].append(finding)
     for outcome in _SHOWN:
-        for (found, _, _), verdicts in groups.items():
-            if found == outcome:
-                yield from _finding(verdicts, exchanges, again)
-    if any(found in ("fail", "warn") for found, _, _ in groups):
-        yield "is a verdict wrong? report its requirement with these bytes (see CONTRIBUTING.md); it is a fault of ours"
+        for (found, _), findings in by_kind.items():
+            if found != outcome:
+                continue
+            for finding in findings[:_SUBJECTS]:
+                yield from _finding(finding, tally, again)
+            if rest := findings[_SUBJECTS:]:
+                subjects = ", ".join(finding.first["subject"] for finding in rest[:3])
+                more = f" and {len(rest) - 3} more" if len(rest) > 3 else ""
+                yield f"    the same in {subjects}{more}"
+    if any(outcome in ("fail", "warn") for outcome, _ in by_kind):
+        yield _DISPUTE
 
 
-def _finding(verdicts: list[Line], exchanges: Mapping[tuple[str, int], Line], again: str) -> Iterator[str]:
-    first = verdicts[0]
-    requirement = registry().get(first["requirement"])
-    name = first["requirement"] or "scenario"
-    yield f"{first['outcome']} {name} {first['party']}  {_place(first)}: {_printable(first['message'])}"
-    if requirement is not None:
-        seen = " (observed, so it warns)" if requirement.confidence == "observed" else ""
-        yield f"    expected  {requirement.says}{seen}"
-        yield f"    source    {requirement.source}"
+def _finding(finding: Finding, tally: Tally, again: str) -> Iterator[str]:
+    first = finding.first
+    known = registry().get(first["requirement"])
+    names = ", ".join(finding.requirements) if first["requirement"] else "scenario"
+    yield f"{first['outcome']} {names} {first['party']}  {_place(first)}: {_printable(first['message'])}"
+    if known is not None and len(finding.requirements) == 1:
+        seen = " (observed, so it warns)" if known.confidence == "observed" else ""
+        yield f"    expected  {known.says}{seen}"
+        yield f"    source    {known.source}"
     if first["bytes"]:
         yield f"    bytes     {_printable(_one_line(first['bytes']))}"
-    exchange = exchanges.get((first["subject"], first["exchange"]))
-    if (
-        exchange is not None
-        and exchange["request"] is not None
-        and exchange["request"]["url"].startswith("http")
-    ):
-        yield f"    again     {_printable(curl(exchange['request']))}"
+    request = tally.requests.get((first["subject"], first["exchange"]))
+    if request is not None and request["url"].startswith("http"):
+        yield f"    again     {_printable(curl(request))}"
     elif again:
         yield f"    again     {again} {shlex.quote(first['subject'])}"
-    if len(verdicts) > 1:
-        places = ", ".join(_short_place(line) for line in verdicts[1:4])
-        more = f" and {len(verdicts) - 4} more" if len(verdicts) > 4 else ""
-        yield f"    also at   {places}{more}"
+    if finding.times > 1 and len(finding.requirements) == 1:
+        places = ", ".join(_short_place(line) for line in finding.places[1:])
+        rest = finding.times - len(finding.places)
+        yield f"    also at   {places}" + (f" and {rest} more" if rest else "")
 
 
 def _place(line: Line) -> str:
@@ -132,147 +103,98 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
-def curl(request: Mapping[str, Any]) -> str:
-    """The command line that sends a recorded request again.
-
-    The key comes from the environment; that of the service is not sent to anyone else.
-    """
-    parts = ["curl", "-sS", "-N", "-X", request["method"], _quoted(request["url"])]
-    service = (urlsplit(request["url"]).hostname or "").endswith(".googleapis.com")
-    key = '"x-goog-api-key: $GEMINI_API_KEY"' if service else '"x-goog-api-key: ${KEY:-test}"'
-    for name, value in request["headers"]:
-        if name.lower() in ("host", "content-length", "accept-encoding", "connection"):
-            continue
-        if name.lower() == "x-goog-api-key":
-            parts += ["-H", key]
-        else:
-            parts += ["-H", _quoted(f"{name}: {value}")]
-    if request["body"]:
-        parts += ["--data-raw", _quoted(request["body"])]
-    return " ".join(parts)
-
-
-def _quoted(text: str) -> str:
-    """Quote for a shell; what cannot be printed, such as a line end, as bash and zsh escape it."""
-    if text.isprintable():
-        return shlex.quote(text)
-    data = text.encode(errors="replace")
-    return "$'" + "".join(chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\x{b:02x}" for b in data) + "'"
-
-
-def render_drift(lines: Sequence[Line]) -> Iterator[str]:
+def render_drift(tally: Tally) -> Iterator[str]:
     """What the contract does not know, each once with its count."""
-    seen: Counter[str] = Counter()
-    for line in lines:
-        if line["type"] == "drift":
-            seen[f"{line['schema'].removeprefix('interactions/')}: {line['message']}"] += 1
-    if seen:
-        yield f"drift: {len(seen)} things that the contract does not know; not a failure"
-        for message, times in seen.most_common():
+    if tally.drift:
+        yield f"drift: {_count(len(tally.drift), 'thing')} that the contract does not know; not a failure"
+        for message, times in tally.drift.most_common():
             yield f"    {times}×  {_printable(message)}"
 
 
-def render_requirements(lines: Sequence[Line]) -> Iterator[str]:
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def render_requirements(tally: Tally) -> Iterator[str]:
     """Every requirement that was judged, by area, with its outcome and how often it was kept."""
-    outcomes = outcomes_of(lines)
-    passes: Counter[str] = Counter()
-    for line in lines:
-        if line["type"] == "passes":
-            passes.update(line["counts"])
     area = ""
     for requirement in registry().values():
-        if requirement.id not in outcomes:
+        if requirement.id not in tally.outcomes:
             continue
         if requirement.area != area:
             area = requirement.area
-            yield f"{area}"
-        times = f"{passes[requirement.id]}×" if passes[requirement.id] else ""
-        yield f"    {outcomes[requirement.id]:<12} {requirement.id:<15} {times:>6}  {requirement.name}"
+            yield area
+        times = f"{tally.passes[requirement.id]}×" if tally.passes[requirement.id] else ""
+        yield f"    {tally.outcomes[requirement.id]:<12} {requirement.id:<15} {times:>6}  {requirement.name}"
 
 
-def render_total(lines: Sequence[Line], *, subjects: str) -> str:
-    """One line of counts, always with the whole they are part of."""
-    counts = counts_of(lines)
-    order = (
-        "fail",
-        "untestable",
-        "inconclusive",
-        "warn",
-        "known",
-        "pass",
-        "not-observed",
-        "pending",
-        "excluded",
-    )
-    told = ", ".join(f"{counts[name]} {name}" for name in order if counts.get(name))
-    return f"{sum(counts.values())} requirements: {told} · {subjects}"
-
-
-def render_areas(lines: Sequence[Line]) -> Iterator[str]:
+def render_areas(tally: Tally) -> Iterator[str]:
     """What was judged, one line an area: how many requirements ended how, of how many that have checks."""
-    outcomes = outcomes_of(lines)
     areas: dict[str, list[str]] = defaultdict(list)
     for requirement in registry().values():
         if requirement.checks:
-            areas[requirement.area].append(outcomes.get(requirement.id, "not-observed"))
+            areas[requirement.area].append(tally.outcomes.get(requirement.id, "not-observed"))
     for area, found in areas.items():
         counts = Counter(found)
         judged = len(found) - counts["not-observed"]
-        told = ", ".join(
-            f"{counts[name]} {name}" for name in (*_SHOWN, "pass", "not-observed") if counts[name]
-        )
-        yield f"    {area:<12} {judged:>3} of {len(found):>3} judged: {told}"
+        told = ", ".join(f"{counts[name]} {name}" for name in _ALL if counts[name])
+        yield f"    {area:<15} {judged:>3} of {len(found):>3} judged: {told}"
 
 
-def render_run(lines: Sequence[Line], *, verbose: bool) -> Iterator[str]:
+def render_total(tally: Tally, *, subjects: str) -> str:
+    """One line of counts, always with the whole they are part of."""
+    counts = tally.counts()
+    told = ", ".join(f"{counts[name]} {name}" for name in _ALL if counts.get(name))
+    return f"{sum(counts.values())} requirements: {told} · {subjects}"
+
+
+def render_run(tally: Tally, *, verbose: bool) -> Iterator[str]:
     """A run of scenarios: findings, what could not be played, drift, scenarios, requirements."""
-    yield from render_findings(lines)
-    yield from _problems(lines, "scenario")
-    yield from render_drift(lines)
+    yield from render_findings(tally)
+    yield from _problems(tally.scenarios, tally.faults)
+    yield from render_drift(tally)
     yield "scenarios"
     by_scenario: dict[str, list[str]] = defaultdict(list)
-    for line in lines:
-        if line["type"] == "scenario":
-            name = line["subject"].rpartition("[")[0]
-            by_scenario[name].append(f"{line['outcome']} ({line['target']})")
+    for line in tally.scenarios:
+        name = line["subject"].rpartition("[")[0]
+        by_scenario[name].append(f"{line['outcome']} ({line['target']})")
     width = max((len(name) for name in by_scenario), default=0)
     for name, outcomes in sorted(by_scenario.items()):
         yield f"    {name:<{width}}  {', '.join(outcomes)}"
-    yield "requirements"
-    yield from render_requirements(lines) if verbose else render_areas(lines)
+    if tally.judged:
+        yield "requirements"
+        yield from render_requirements(tally) if verbose else render_areas(tally)
 
 
-def _problems(lines: Sequence[Line], kind: str) -> Iterator[str]:
+def _problems(summaries: list[Line], faults: list[str]) -> Iterator[str]:
     """What could not be played or read: a sentence each, the same sentence once."""
     seen: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for line in lines:
-        if line["type"] == kind and line["problem"]:
+    for line in summaries:
+        if line["problem"]:
             seen[line["outcome"], line["problem"], line["hint"]].append(line["subject"])
-        elif line["type"] == "fault":
-            seen["error", line["message"], ""].append("pytest")
     for (outcome, problem, hint), subjects in seen.items():
         more = f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""
-        named = f"{subjects[0]}{more}: " if kind == "scenario" or more or subjects[0] not in problem else ""
-        yield f"{outcome} {named}{_printable(problem)}"
+        yield f"{outcome} {subjects[0]}{more}: {_printable(problem)}"
         if hint:
             yield f"    hint      {hint}"
+    for fault in faults:
+        yield f"error pytest: {_printable(fault)}"
 
 
-def render_lint(lines: Sequence[Line], *, verbose: bool) -> Iterator[str]:
+def render_lint(tally: Tally, *, verbose: bool) -> Iterator[str]:
     """A lint: findings, files that cannot be read or are not judged, drift, counts."""
-    yield from render_findings(lines, again="gemini-conformance lint")
-    yield from _problems(lines, "file")
-    files = [line for line in lines if line["type"] == "file"]
-    for line in files:
+    yield from render_findings(tally, again="gemini-conformance lint")
+    yield from _problems(tally.files, tally.faults)
+    for line in tally.files:
         if line["note"]:
             yield f"note {line['subject']}: {line['note']}"
         elif verbose and not line["problem"]:
             yield f"{line['outcome']} {line['subject']} ({line['form']})"
-    yield from render_drift(lines)
+    yield from render_drift(tally)
     if verbose:
-        yield from render_requirements(lines)
-    judged = sum(not line["note"] and not line["problem"] for line in files)
-    total = render_total(lines, subjects=f"{judged} of {len(files)} files judged")
+        yield from render_requirements(tally)
+    judged = sum(not line["note"] and not line["problem"] for line in tally.files)
+    total = render_total(tally, subjects=f"{judged} of {_count(len(tally.files), 'file')} judged")
     yield total if judged else f"{total} · nothing was judged"
 
 
@@ -293,8 +215,3 @@ def render_requirement(requirement: Requirement) -> Iterator[str]:
         yield f"    excluded  {requirement.excluded}"
     if requirement.pending:
         yield f"    pending   {requirement.pending}"
-
-
-def to_json(lines: Sequence[Line], exit_code: int) -> str:
-    """The run as one JSON document: the lines of its record."""
-    return json.dumps({"exit_code": exit_code, "lines": list(lines)}, indent=2)

@@ -11,14 +11,19 @@ gives the same bytes.
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from conformance.wire.exchange import Headers
 
-__all__ = ["DONE", "Answer", "event_stream", "frame", "json_answer", "to_json"]
+if TYPE_CHECKING:
+    from conformance.server.misbehaving import Delivery
+
+__all__ = ["DONE", "Answer", "Follow", "event_stream", "frame", "json_answer", "to_json"]
+
+Follow: TypeAlias = Callable[[int], tuple[bytes, ...] | None]
 
 DONE = b"event: done\ndata: [DONE]\n\n"
 _JSON = ("Content-Type", "application/json")
@@ -32,12 +37,16 @@ class Answer:
 
     writes: the body in pieces; each is written, and in a stream framed, on its own.
     chunked: whether the body goes out in the chunked transfer coding.
+    follow: asked before each write goes out, with its number; it may give what goes out instead of the rest.
+    delivery: how the bytes get out, where a test says so.
     """
 
     status: int
     headers: Headers
     writes: tuple[bytes, ...]
     chunked: bool = False
+    follow: Follow | None = field(default=None, compare=False)
+    delivery: "Delivery | None" = None
 
     @property
     def body(self) -> bytes:
@@ -62,18 +71,30 @@ class Answer:
         if bodiless:
             return
         if not self.chunked:
-            yield from self.writes
+            yield from self.followed()
             return
-        for write in self.writes:
+        for write in self.followed() if self.follow is not None else self.writes:
             yield b"%x\r\n%b\r\n" % (len(write), write)
         yield b"0\r\n\r\n"
+
+    def followed(self) -> Iterator[bytes]:
+        """Give the writes one by one, as they are when it is their turn."""
+        if self.follow is None:
+            yield from self.writes
+            return
+        for number, write in enumerate(self.writes):
+            instead = self.follow(number)
+            if instead is not None:
+                yield from instead
+                return
+            yield write
 
     def unchunked(self) -> "Answer":
         """Give the same for a client of HTTP/1.0, which knows no chunks: it ends with the connection."""
         if not self.chunked:
             return self
         headers = tuple(pair for pair in self.headers if pair[0] != "Transfer-Encoding")
-        return Answer(self.status, headers, self.writes)
+        return replace(self, headers=headers, chunked=False)
 
 
 def to_json(value: Any) -> bytes:

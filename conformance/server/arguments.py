@@ -3,22 +3,27 @@
     for arguments in calls_for(declaration, "What's the temperature in London and Paris?"):
         ...                                    # {"location": "London"}, then {"location": "Paris"}
 
-Read is the part of JSON Schema that function declarations use: type, enum, const, default, properties,
-required, items, minItems, the bounds of numbers and lengths, anyOf, oneOf, allOf and local $ref. A pattern is
-not satisfied on purpose: finding a text for one is a science of its own.
+Read is the part of JSON Schema that declarations and response formats use: type, enum, const, default,
+properties, required, items, prefixItems, minItems, maxItems, uniqueItems, the bounds of numbers and lengths,
+pattern, anyOf, oneOf, allOf and local $ref.
+
+    value_for(schema, question)                # the same for a structured answer: all properties are filled
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
+from conformance.server.patterns import text_for
 from conformance.server.rules import ArgumentRule, rules
 
 __all__ = ["calls_for", "value_for"]
 
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,6})?")
 _DEPTH = 12
+_SHALLOW = 4
 _MOST_CALLS = 16
 _FORMATS = {
     "date": "2026-10-01",
@@ -37,6 +42,7 @@ class _Finding:
 
     question: str
     root: Mapping[str, Any]
+    everything: bool = False
     fixed: dict[str, str] = field(default_factory=dict)
     numbers: list[float] = field(default_factory=list)
 
@@ -47,12 +53,16 @@ def calls_for(declaration: Mapping[str, Any], question: str) -> list[dict[str, A
     if not isinstance(schema, dict):
         return [{}]
     wanted = [{}] if (many := _many(schema, question)) is None else [{many[0]: value} for value in many[1]]
-    return [_arguments(schema, _Finding(question, schema, fixed, _numbers(question))) for fixed in wanted]
+    return [
+        _arguments(schema, _Finding(question, schema, fixed=fixed, numbers=_numbers(question)))
+        for fixed in wanted
+    ]
 
 
 def value_for(schema: Mapping[str, Any], question: str) -> Any:
     """Give a value that satisfies a schema, with what the question offers."""
-    return _value("", schema, _Finding(question, schema, {}, _numbers(question)), 0)
+    finding = _Finding(question, schema, everything=True, numbers=_numbers(question))
+    return _value("", schema, finding, 0)
 
 
 def _many(schema: Mapping[str, Any], question: str) -> tuple[str, list[str]] | None:
@@ -74,7 +84,7 @@ def _arguments(schema: Mapping[str, Any], finding: _Finding) -> dict[str, Any]:
 
 
 def _value(name: str, schema: Any, finding: _Finding, depth: int) -> Any:
-    schema = _resolved(schema, finding.root)
+    schema = _resolved(schema, finding.root, deep=depth >= _SHALLOW)
     if "const" in schema:
         return schema["const"]
     if isinstance(schema.get("enum"), list) and schema["enum"]:
@@ -94,13 +104,15 @@ def _value(name: str, schema: Any, finding: _Finding, depth: int) -> Any:
     return _text(name, schema, finding)
 
 
-def _resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Follow local references and take the first way of a union."""
+def _resolved(schema: Any, root: Mapping[str, Any], *, deep: bool = False) -> Mapping[str, Any]:
+    """Follow local references and take the first way of a union, or null where it is deep enough."""
     for _ in range(_DEPTH):
         match schema:
             case {"$ref": str(reference)} if reference.startswith("#/"):
                 schema = _at(root, reference)
-            case {"anyOf": [first, *_]} | {"oneOf": [first, *_]}:
+            case {"anyOf": [first, *others]} | {"oneOf": [first, *others]}:
+                if deep and {"type": "null"} in others:
+                    return {"type": "null"}
                 rest = {key: told for key, told in schema.items() if key not in ("anyOf", "oneOf")}
                 schema = {**rest, **first} if isinstance(first, dict) else rest
             case {"allOf": [*parts]}:
@@ -149,7 +161,7 @@ def _object(schema: Mapping[str, Any], finding: _Finding, depth: int) -> dict[st
     for name, told in properties.items():
         if depth == 0 and name in finding.fixed:
             made[name] = finding.fixed[name]
-        elif name in required:
+        elif name in required or (finding.everything and depth < _SHALLOW):
             made[name] = _value(name, told, finding, depth + 1)
     for name in required:
         if name not in made:
@@ -158,30 +170,77 @@ def _object(schema: Mapping[str, Any], finding: _Finding, depth: int) -> dict[st
 
 
 def _array(name: str, schema: Mapping[str, Any], finding: _Finding, depth: int) -> list[Any]:
-    least = schema.get("minItems", 1)
-    if _type(_resolved(schema.get("items"), finding.root)) in ("integer", "number"):
-        least = max(least, len(finding.numbers)) if "maxItems" not in schema else least
-    if depth >= _DEPTH or not isinstance(least, int):
+    if depth >= _DEPTH:
         return []
-    return [_value(name, schema.get("items", {}), finding, depth + 1) for _ in range(min(least, 100))]
+    first = schema.get("prefixItems")
+    made = [_value(name, one, finding, depth + 1) for one in first] if isinstance(first, list) else []
+    item = _resolved(schema.get("items", {}), finding.root)
+    wanted = _length(schema, item, finding) - len(made)
+    if schema.get("uniqueItems") is True and isinstance(item.get("enum"), list):
+        return [*made, *item["enum"][:wanted]]
+    more = [_value(name, schema.get("items", {}), finding, depth + 1) for _ in range(wanted)]
+    return [*made, *(_all_different(more) if schema.get("uniqueItems") is True else more)]
+
+
+def _length(schema: Mapping[str, Any], item: Mapping[str, Any], finding: _Finding) -> int:
+    """How many items a list gets: one, or as many as the question has numbers, within the bounds."""
+    least, most = schema.get("minItems", 1), schema.get("maxItems")
+    if _type(item) in ("integer", "number"):
+        least = max(least, len(finding.numbers)) if most is None else least
+    if isinstance(most, int):
+        least = min(least, most)
+    return min(least, 100) if isinstance(least, int) else 1
+
+
+def _all_different(values: list[Any]) -> list[Any]:
+    """Make equal numbers and texts different by counting."""
+    return [
+        value + number
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+        else f"{value} {number + 1}"
+        if isinstance(value, str) and number
+        else value
+        for number, value in enumerate(values)
+    ]
 
 
 def _number(schema: Mapping[str, Any], finding: _Finding, *, whole: bool) -> float:
     value = finding.numbers.pop(0) if finding.numbers else schema.get("default", 1)
     low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     if isinstance(low, (int, float)):
         value = max(value, low)
+    if _is_number(above) and value <= above:
+        value = above + _between(above, below, whole=whole)
     if isinstance(high, (int, float)):
         value = min(value, high)
+    if _is_number(below) and value >= below:
+        value = below - _between(above, below, whole=whole)
     step = schema.get("multipleOf")
     if isinstance(step, (int, float)) and step > 0:
-        value = step * round(value / step)
+        value = step * (math.ceil(value / step) if _is_number(low) else round(value / step))
     return int(value) if whole or value == int(value) else value
 
 
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _between(above: Any, below: Any, *, whole: bool) -> float:
+    """Give a distance from a bound that must not be reached."""
+    if whole or not (_is_number(above) and _is_number(below)):
+        return 1
+    return float(below - above) / 2
+
+
 def _text(name: str, schema: Mapping[str, Any], finding: _Finding) -> str:
-    made = _FORMATS.get(str(schema.get("format")), "") or _named(name, finding.question)
     least, most = schema.get("minLength"), schema.get("maxLength")
+    pattern = schema.get("pattern")
+    if isinstance(pattern, str):
+        fitting = text_for(pattern, least if isinstance(least, int) else 0)
+        if fitting is not None:
+            return fitting
+    made = _FORMATS.get(str(schema.get("format")), "") or _named(name, finding.question)
     if isinstance(least, int):
         made = made.ljust(min(least, 10_000), ".")
     return made[:most] if isinstance(most, int) else made

@@ -16,6 +16,7 @@ from typing import Any
 
 from conformance.contract.store import contract
 from conformance.contract.validation import Drift, Problem, nearest
+from conformance.server.continuation import Continuation
 from conformance.server.memory import Memory, Stored
 from conformance.server.refusal import Refused, invalid
 from conformance.server.rules import Model, agents, find_agent, find_model, models
@@ -48,6 +49,7 @@ class Asked:
     turn: the input as steps.
     steps: all steps that the model sees, history first.
     functions: the declared functions that may be called, by name.
+    hop: how many requests this one continues (see `continuation`).
     """
 
     body: Mapping[str, Any]
@@ -58,6 +60,7 @@ class Asked:
     steps: list[dict[str, Any]]
     functions: Mapping[str, Mapping[str, Any]]
     mode: str
+    hop: int = 0
 
     @property
     def stream(self) -> bool:
@@ -70,6 +73,16 @@ class Asked:
         return self.body.get("store") is not False
 
     @property
+    def background(self) -> bool:
+        """Whether it runs in the background."""
+        return self.body.get("background") is True
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether the answer may stop at the limit of one request: that of a model, in the foreground."""
+        return not self.background and not self.model.agent
+
+    @property
     def config(self) -> Mapping[str, Any]:
         """The generation config; empty where there is none."""
         config = self.body.get("generation_config")
@@ -78,6 +91,10 @@ class Asked:
     def declares(self, tool: str) -> bool:
         """Whether a tool of this type is declared."""
         return any(told.get("type") == tool for told in _declared(self.body))
+
+    def declaration(self, tool: str) -> Mapping[str, Any]:
+        """Give the declaration of a tool; empty where there is none."""
+        return next((told for told in _declared(self.body) if told.get("type") == tool), {})
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -116,7 +133,7 @@ def _finite(text: str) -> float:
     return value
 
 
-def understand(body: dict[str, Any], account: str, memory: Memory) -> Asked:
+def understand(body: dict[str, Any], account: str, memory: Memory, seed: int = 0) -> Asked:
     """Check a create request and put its parts in their places.
 
     Raises:
@@ -127,8 +144,8 @@ def understand(body: dict[str, Any], account: str, memory: Memory) -> Asked:
     _refuse_shape(body)
     model, name = _model(body)
     _refuse_combinations(body, model)
-    turn = _turn(body)
     previous = _previous(body, account, memory)
+    turn = [] if _continues(body, previous) else _turn(body)
     history = (
         [step for stored in reversed(list(memory.chain(previous))) for step in _whole(stored)]
         if previous
@@ -137,7 +154,8 @@ def understand(body: dict[str, Any], account: str, memory: Memory) -> Asked:
     steps = list(_unnested([*history, *turn]))
     _refuse_results(steps, has_history=bool(history))
     mode, functions = _choice(body)
-    return Asked(body, model, name, previous, turn, steps, functions, mode)
+    hop = _hop(body, previous, Continuation(seed, account, steps)) if "continuation_token" in body else 0
+    return Asked(body, model, name, previous, turn, steps, functions, mode, hop)
 
 
 def _refuse_turns(body: Mapping[str, Any]) -> None:
@@ -231,20 +249,75 @@ def _unknown(kind: str, name: str, known: Mapping[str, Model]) -> str:
 def _refuse_combinations(body: Mapping[str, Any], model: Model) -> None:
     if "cached_content" in body:
         raise invalid("Unknown parameter 'cached_content'.")
-    if body.get("background") is True:
-        if body.get("store") is False:
-            raise invalid("'background' needs a stored interaction: it cannot go with 'store': false.")
-        raise Refused(501, "unimplemented", "This server does not run interactions in the background yet.")
-    if model.needs_background:
-        raise invalid(f"The agent '{model.id}' runs only in the background: set 'background' to true.")
+    _refuse_life(body, model)
+    _refuse_tools(body, model)
+    _refuse_formats(body, model)
+    _refuse_labels(body)
     level = (body.get("generation_config") or {}).get("thinking_level")
     if level is not None and level not in model.levels:
         raise invalid(
             f"'{level}' is not a supported thinking level for this model. "
             f"Allowed values are: {', '.join(sorted(model.levels))}."
         )
-    if "continuation_token" in body:
-        raise invalid("The continuation_token was not issued by this server.")
+
+
+def _refuse_life(body: Mapping[str, Any], model: Model) -> None:
+    """Refuse ways to run that do not go together."""
+    background = body.get("background") is True
+    if background and body.get("store") is False:
+        raise invalid("'background' needs a stored interaction: it cannot go with 'store': false.")
+    if model.needs_background and not background:
+        raise invalid(f"The agent '{model.id}' runs only in the background: set 'background' to true.")
+    if "webhook_config" in body and not background:
+        raise invalid("'webhook_config' reports on background interactions: set 'background' to true.")
+    if model.needs_environment and not body.get("environment"):
+        raise invalid(
+            f"The agent '{model.id}' needs an 'environment': \"remote\", the id of one, or an object."
+        )
+    if "continuation_token" in body and (background or model.agent):
+        raise invalid("'continuation_token' continues a model in the foreground.")
+
+
+def _refuse_tools(body: Mapping[str, Any], model: Model) -> None:
+    kinds = {str(tool.get("type")) for tool in _declared(body)}
+    others = kinds & {"google_search", "url_context"}
+    if "file_search" in kinds and others:
+        raise invalid(f"The tool 'file_search' cannot be combined with '{min(others)}'.")
+    if model.needs_background and "function" in kinds:
+        raise invalid(f"The agent '{model.id}' takes no functions of its client.")
+    for position, tool in enumerate(_declared(body)):
+        if tool.get("type") == "mcp_server" and "-" in str(tool.get("name", "")):
+            raise invalid(f"The name of an MCP server has no hyphen, at '/tools/{position}/name'.")
+
+
+def _refuse_formats(body: Mapping[str, Any], model: Model) -> None:
+    wanted = body.get("response_format")
+    for told in wanted if isinstance(wanted, list) else [wanted]:
+        if not isinstance(told, dict):
+            continue
+        if told.get("type") == "text" and "schema" in told and told.get("mime_type") != "application/json":
+            raise invalid("A 'schema' in 'response_format' needs the mime_type application/json.")
+        if "schema" in told and model.needs_background:
+            raise invalid(f"The agent '{model.id}' gives no structured output.")
+        if told.get("type") == "video":
+            raise invalid("This server makes no videos.")
+
+
+def _refuse_labels(body: Mapping[str, Any]) -> None:
+    """Refuse labels of another form than documented: short, lower case, a letter first in the key."""
+    for key, value in (body.get("labels") or {}).items():
+        if not (key[:1].isalpha() and _is_label(key) and _is_label(value)):
+            raise invalid(
+                f"The label '{key[:100]}' is not allowed: it has at most 63 lower-case letters, digits, "
+                "'_' and '-', and the key begins with a letter."
+            )
+
+
+def _is_label(text: str) -> bool:
+    return len(text) <= 63 and all(
+        letter in "_-" or ((letter.isalpha() or letter.isdigit()) and letter == letter.lower())
+        for letter in text
+    )
 
 
 def _turn(body: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -297,12 +370,33 @@ def _previous(body: Mapping[str, Any], account: str, memory: Memory) -> Stored |
             "not_found",
             f"Interaction '{str(name)[:100]}' does not exist; only stored ones can be continued.",
         )
+    if stored.run is not None and not stored.run.over:
+        raise Refused(
+            400,
+            "failed_precondition",
+            f"Interaction '{stored.id}' is still running; only its end can be continued.",
+        )
     return stored
+
+
+def _continues(body: Mapping[str, Any], previous: Stored | None) -> bool:
+    """Whether the request goes on with the answer of another, and so needs no input."""
+    return "continuation_token" in body and previous is not None and not body.get("input")
+
+
+def _hop(body: Mapping[str, Any], previous: Stored | None, continuation: Continuation) -> int:
+    token = body["continuation_token"]
+    hop = continuation.read(token)
+    if hop is None:
+        raise invalid("The continuation_token was not issued by this server for this conversation.")
+    if previous is not None and not body.get("input") and previous.body.get("continuation_token") != token:
+        raise invalid(f"The continuation_token does not belong to the interaction '{previous.id}'.")
+    return hop
 
 
 def _whole(stored: Stored) -> Iterator[dict[str, Any]]:
     yield from stored.turn
-    yield from stored.body.get("steps", ())
+    yield from stored.now().get("steps", ())
 
 
 def _unnested(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -6,27 +6,45 @@ h11 (https://h11.readthedocs.io) reads; it never writes, since the bytes of an a
 Each piece of an answer is one write. While a client does not read, nothing more is written to it and nothing
 read from it, so that it cannot make the server grow; while an answer goes out, the next request waits.
 
+An answer that a test wants delivered in another way (see `plans` and `faults`) goes out in a task of its own.
+
 Deadlines are looked at from outside: whoever owns the set of connections calls `expire` now and then.
 """
 
 import asyncio
+import socket
+import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import h11
 
 from conformance.server.answer import Answer
+from conformance.server.faults import Script, scripted
+from conformance.server.plans import confirmed, deliver
 from conformance.server.refusal import FrontEndRefused, Refused
-from conformance.server.service import Service
 from conformance.wire.exchange import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Connection", "Limits"]
+    from conformance.server.ledger import Ledger
+    from conformance.server.misbehaving import Delivery
 
+__all__ = ["Answering", "Connection", "Limits"]
+
+_NO_LINGER = struct.pack("ii", 1, 0)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TOO_LARGE = Refused(413, "content_too_large", "The body of the request is larger than {} bytes.")
+
+
+class Answering(Protocol):
+    """What a connection asks: the service, or cassettes in its place."""
+
+    ledger: "Ledger"
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request, whatever it is; never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +75,7 @@ class Connection(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, service: Service, limits: Limits, connections: "set[Connection]") -> None:
+    def __init__(self, service: Answering, limits: Limits, connections: "set[Connection]") -> None:
         self._service = service
         self._limits = limits
         self._connections = connections
@@ -67,6 +85,9 @@ class Connection(asyncio.Protocol):
         self._last = False
         self._lingering = False
         self._ended = False
+        self._task: asyncio.Task[None] | None = None
+        self._room = asyncio.Event()
+        self._room.set()
         self._next_request()
 
     def _next_request(self) -> None:
@@ -88,6 +109,8 @@ class Connection(asyncio.Protocol):
         self._connections.discard(self)
         self._pieces = None
         self._lingering = True
+        if self._task is not None:
+            self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Take what came in."""
@@ -108,12 +131,14 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Stop: the client does not read."""
         self._writable = False
+        self._room.clear()
         self._deadline = self._loop.time() + self._limits.stalled_s
 
     def resume_writing(self) -> None:
         """Go on."""
         self._writable = True
-        if self._pieces is not None:
+        self._room.set()
+        if self._pieces is not None and self._task is None:
             self._deliver()
 
     # What the owner asks for.
@@ -206,8 +231,13 @@ class Connection(asyncio.Protocol):
         self._begin(answer)
 
     def _begin(self, answer: Answer, *, bodiless: bool = False) -> None:
-        self._pieces = answer.pieces(close=self._last, bodiless=bodiless)
         self._deadline = self._loop.time() + self._limits.stalled_s
+        if answer.delivery is not None:
+            script = scripted(answer, answer.delivery.fault, close=self._last, bodiless=bodiless)
+            self._pieces = iter(())
+            self._task = self._loop.create_task(self._deliver_as_planned(script, answer.delivery))
+            return
+        self._pieces = answer.pieces(close=self._last, bodiless=bodiless)
         self._deliver()
 
     def _deliver(self) -> None:
@@ -224,6 +254,42 @@ class Connection(asyncio.Protocol):
                 return
         self._pieces = None
         self._finish()
+
+    async def _deliver_as_planned(self, script: Script, delivery: "Delivery") -> None:
+        """Send an answer as a test wants it, and end the connection as it wants it."""
+        ledger, plan = self._service.ledger, delivery.plan
+        await deliver(script, plan, self, ledger.gate(delivery.account), ledger.delivery(delivery.account))
+        if script.end == "reset":
+            await confirmed(self)
+        self._task = self._pieces = None
+        match script.end:
+            case "keep" | "close":
+                self._last |= script.end == "close"
+                self._finish()
+            case "reset":
+                self.endpoint().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+                self._transport.abort()
+            case "half_close":
+                self._lingering = True
+                self._transport.write_eof()
+            case "stall":
+                self._lingering = True
+
+    # What `plans` needs of a connection.
+
+    async def send(self, data: bytes) -> None:
+        """Write, and wait until there is room for more."""
+        self._deadline = self._loop.time() + self._limits.stalled_s
+        self._transport.write(data)
+        await self._room.wait()
+
+    def unsent(self) -> int:
+        """How many bytes wait in this process."""
+        return self._transport.get_write_buffer_size()
+
+    def endpoint(self) -> socket.socket:
+        """Give the socket of this connection."""
+        return cast("socket.socket", self._transport.get_extra_info("socket"))
 
     def _finish(self) -> None:
         """Go on with the next request, of which some may have come already, or say goodbye."""

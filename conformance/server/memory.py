@@ -12,7 +12,10 @@ chain that led over it begins after it.
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conformance.server.background import Run
 
 __all__ = ["Memory", "Stored"]
 
@@ -29,6 +32,7 @@ class Stored:
     turn: what was said to the model, as steps.
     body: what was answered, steps included.
     weight: about how many bytes it takes.
+    run: how it goes on, where it runs in the background.
     """
 
     account: str
@@ -38,6 +42,11 @@ class Stored:
     turn: list[dict[str, Any]]
     body: dict[str, Any]
     weight: int
+    run: "Run | None" = None
+
+    def now(self) -> dict[str, Any]:
+        """Give the answer as it stands: of a background interaction, what there is of it."""
+        return self.body if self.run is None else self.run.body()
 
 
 class Memory:
@@ -60,6 +69,7 @@ class Memory:
 
     def keep(self, stored: Stored) -> None:
         """Keep an interaction, and forget the oldest where there are too many."""
+        self.forget(stored.account, stored.id)
         self._kept[stored.account, stored.id] = stored
         self._weight += stored.weight
         while len(self._kept) > self._limit or (self._weight > self._size and len(self._kept) > 1):

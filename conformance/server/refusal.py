@@ -12,14 +12,54 @@ from typing import Any
 
 from conformance.server.answer import Answer, json_answer
 
-__all__ = ["FrontEndRefused", "Refused", "invalid"]
+__all__ = ["CODES", "FrontEndRefused", "Refused", "invalid"]
+
+CODES = {
+    "invalid_request": 400,
+    "failed_precondition": 400,
+    "parameter_unknown": 400,
+    "authentication": 401,
+    "payment_required": 402,
+    "permission_denied": 403,
+    "not_found": 404,
+    "model_not_found": 404,
+    "request_timeout": 408,
+    "already_exists": 409,
+    "aborted": 409,
+    "content_too_large": 413,
+    "out_of_range": 416,
+    "too_many_requests": 429,
+    "rate_limit_exceeded": 429,
+    "quota_exceeded": 429,
+    "cancelled": 499,
+    "api_error": 500,
+    "unimplemented": 501,
+    "bad_gateway": 502,
+    "service_unavailable": 503,
+    "deadline_exceeded": 504,
+    **dict.fromkeys(
+        """safety recitation language prohibited_content spii blocklist image_safety image_prohibited_content
+        image_recitation image_other content_blocked malformed_function_call malformed_tool_call
+        unexpected_tool_call no_image too_many_tool_calls missing_thought_signature""".split(),
+        400,
+    ),
+}
+"""Every code of the official table with its HTTP status; that of blocked and broken generation is ours."""
 
 _RPC_CODES = {
     400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
     408: "DEADLINE_EXCEEDED",
+    409: "ABORTED",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    500: "INTERNAL",
     501: "UNIMPLEMENTED",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
 }
 _BAD_KEY_DETAILS = [
     {

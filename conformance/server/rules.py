@@ -16,11 +16,15 @@ from typing import Any
 import yaml
 
 __all__ = [
+    "Action",
     "ArgumentRule",
     "Cite",
+    "ComputerUse",
     "Model",
+    "Pages",
     "Rule",
     "Rules",
+    "Use",
     "agents",
     "find_agent",
     "find_model",
@@ -34,11 +38,19 @@ ALL_LEVELS = ("minimal", "low", "medium", "high", "xhigh")
 
 @dataclass(frozen=True, slots=True)
 class Cite:
-    """A part of an answer which a source backs."""
+    """A part of an answer which a source backs; `told` is the rest of the annotation, its type last."""
 
     of: str
-    title: str
-    url: str
+    told: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A use of a built-in tool: what its call step and its result step tell besides ids and signatures."""
+
+    tool: str
+    call: Mapping[str, Any]
+    result: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +62,44 @@ class Rule:
     text: str
     after: re.Pattern[str] | None = None
     sum: Mapping[str, int] | None = None
-    tool: str | None = None
+    tools: frozenset[str] = frozenset()
     queries: tuple[str, ...] = ()
+    uses: tuple[Use, ...] = ()
+    pages: bool = False
     cites: tuple[Cite, ...] = ()
+    parts: tuple[str, ...] = ()
+    shows: bool = False
     thinks: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What the model makes of the addresses in a question."""
+
+    find: re.Pattern[str]
+    most: int
+    statuses: tuple[tuple[re.Pattern[str], str], ...]
+    read: str
+    unread: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action of computer use."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ComputerUse:
+    """What the model does with a screen: the actions one after the other, and when it asks first."""
+
+    actions: Mapping[str, tuple[Action, ...]]
+    careful: re.Pattern[str]
+    decision: Mapping[str, Any]
+    done: str
+    thinks: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +126,10 @@ class Rules:
     thinks_of_calls: str
     thinks_of_results: str
     numbers: Mapping[str, int]
+    searches_first: re.Pattern[str]
+    pages: Pages
+    computer_use: ComputerUse
+    media: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +143,9 @@ class Model:
     empty_signature: bool = False
     levels: tuple[str, ...] = ALL_LEVELS
     needs_background: bool = False
+    needs_environment: bool = False
+    gives: str = "text"
+    generic_mcp: bool = False
 
 
 @cache
@@ -118,20 +171,57 @@ def rules() -> Rules:
         thinks_of_calls=file["calls"]["thinks"],
         thinks_of_results=file["results"]["thinks"],
         numbers=file["numbers"],
+        searches_first=re.compile(file["calls"]["searches_first"], re.IGNORECASE),
+        pages=_pages(file["pages"]),
+        computer_use=_computer_use(file["computer_use"]),
+        media=file["media"]["text"],
     )
 
 
 def _rule(told: dict[str, Any]) -> Rule:
+    uses = tuple(Use(use["tool"], use.get("call", {}), use.get("result", {})) for use in told.get("uses", ()))
+    tools = {told["tool"]} if "tool" in told else set()
+    tools |= {use.tool for use in uses}
+    if "pages" in told:
+        tools.add("url_context")
     return Rule(
         name=told["name"],
         when=re.compile(told["when"], re.IGNORECASE),
-        text=told["text"],
+        text=told.get("text", ""),
         after=re.compile(told["after"], re.IGNORECASE) if "after" in told else None,
         sum=told.get("sum"),
-        tool=told.get("tool"),
+        tools=frozenset(tools),
         queries=tuple(told.get("queries", ())),
-        cites=tuple(Cite(**cite) for cite in told.get("cites", ())),
+        uses=uses,
+        pages=told.get("pages", False),
+        cites=tuple(_cite(cite) for cite in told.get("cites", ())),
+        parts=tuple(told.get("parts", ())),
+        shows=told.get("shows", False),
         thinks=told.get("thinks", ""),
+    )
+
+
+def _cite(told: dict[str, Any]) -> Cite:
+    if "type" in told:
+        return Cite(told["of"], {key: value for key, value in told.items() if key != "of"})
+    return Cite(told["of"], {"url": told["url"], "title": told["title"], "type": "url_citation"})
+
+
+def _pages(told: dict[str, Any]) -> Pages:
+    statuses = tuple((re.compile(one["of"], re.IGNORECASE), one["status"]) for one in told["statuses"])
+    return Pages(re.compile(told["find"]), told["most"], statuses, told["read"], told["unread"])
+
+
+def _computer_use(told: dict[str, Any]) -> ComputerUse:
+    return ComputerUse(
+        actions={
+            where: tuple(Action(action["name"], action["arguments"]) for action in actions)
+            for where, actions in told["actions"].items()
+        },
+        careful=re.compile(told["careful"], re.IGNORECASE),
+        decision=told["decision"],
+        done=told["done"],
+        thinks=told["thinks"],
     )
 
 

@@ -4,6 +4,9 @@ with serving(seed=7) as server:        # loopback, a port from the kernel, ready
     server.url                         # "http://127.0.0.1:40123"
 
 serve("127.0.0.1", 8080, seed=7, on_ready=lambda server: print(server.url))
+
+Both take `cassettes=` a folder or a file: then recordings are served in the place of the reference server's
+answers.
 """
 
 import asyncio
@@ -15,10 +18,12 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from conformance.errors import AddressRefused, PortTaken, UsageRefused
 from conformance.server.connection import Connection, Limits
+from conformance.server.replay import Cassettes
 from conformance.server.service import Service
 
 __all__ = ["ReferenceServer", "serve", "serving"]
@@ -28,11 +33,11 @@ _SWEEP_S = 0.5
 
 @dataclass(slots=True, eq=False)
 class ReferenceServer:
-    """A reference server that serves: where it is, and the service behind it."""
+    """A server that serves: where it is, and the service behind it, or the cassettes in its place."""
 
     host: str
     port: int
-    service: Service
+    service: Service | Cassettes
     connections: set[Connection] = field(default_factory=set)
 
     @property
@@ -43,26 +48,33 @@ class ReferenceServer:
 
     @property
     def seed(self) -> int:
-        """What its ids and signatures are made from."""
-        return self.service.seed
+        """What its ids and signatures are made from; 0 where it serves cassettes."""
+        return self.service.seed if isinstance(self.service, Service) else 0
 
 
 @contextlib.contextmanager
 def serving(
-    seed: int = 0, *, host: str = "127.0.0.1", port: int = 0, limits: Limits | None = None
+    seed: int = 0,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    limits: Limits | None = None,
+    cassettes: Path | None = None,
 ) -> Iterator[ReferenceServer]:
     """Serve in a thread with an event loop of its own until the block ends.
 
     Raises:
         PortTaken: the port asked for is in use.
         AddressRefused: the host is not a loopback address.
+        CassetteBroken: a file among the cassettes is none.
     """
     ready: Future[tuple[ReferenceServer, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def live() -> None:
         stop = asyncio.Event()
         try:
-            async with _listening(host, port, seed, limits or Limits(), allow_remote=False) as server:
+            service = Cassettes(cassettes) if cassettes is not None else Service(seed)
+            async with _listening(host, port, service, limits or Limits(), allow_remote=False) as server:
                 ready.set_result((server, asyncio.get_running_loop(), stop))
                 await stop.wait()
         except BaseException as error:
@@ -84,13 +96,14 @@ def serving(
         thread.join()
 
 
-def serve(
+def serve(  # noqa: PLR0913  the options of the command line
     host: str = "127.0.0.1",
     port: int = 0,
     seed: int = 0,
     on_ready: Callable[[ReferenceServer], None] | None = None,
     *,
     allow_remote: bool = False,
+    cassettes: Path | None = None,
 ) -> None:
     """Serve in the foreground until SIGINT or SIGTERM; `on_ready` is called once the port is open.
 
@@ -98,14 +111,16 @@ def serve(
         PortTaken: the port asked for is in use.
         AddressRefused: the host can be reached from other machines, and `allow_remote` is not set.
         UsageRefused: the host or the port cannot be had at all.
+        CassetteBroken: a file among the cassettes is none.
     """
+    service = Cassettes(cassettes) if cassettes is not None else Service(seed)
 
     async def live() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        async with _listening(host, port, seed, Limits(), allow_remote=allow_remote) as server:
+        async with _listening(host, port, service, Limits(), allow_remote=allow_remote) as server:
             if on_ready is not None:
                 on_ready(server)
             await stop.wait()
@@ -115,14 +130,13 @@ def serve(
 
 @contextlib.asynccontextmanager
 async def _listening(
-    host: str, port: int, seed: int, limits: Limits, *, allow_remote: bool
+    host: str, port: int, service: Service | Cassettes, limits: Limits, *, allow_remote: bool
 ) -> AsyncIterator[ReferenceServer]:
     address = "127.0.0.1" if host == "localhost" else host
     if not allow_remote and not _is_loopback(address):
         raise AddressRefused(host)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_report)
-    service = Service(seed)
     connections: set[Connection] = set()
     try:
         listener = await loop.create_server(

@@ -4,30 +4,41 @@
     answer = service.answer(Request("POST", "/v1beta/interactions", headers, body))
 
 Offered, on v1 and v1beta: create (unary or, with `"stream": true` in the body, a stream; `?alt=sse` is
-accepted and changes nothing), get, delete, and cancel, which always finds nothing to cancel. Not offered yet,
-and answered with 501 `unimplemented`: `background`, and resuming a stream after an event. Documented tools
-other than functions and google_search are accepted and never used.
+accepted and changes nothing; in the background with `"background": true`), get (a stream with
+`?stream=true`, from an event on with `last_event_id`), cancel and delete. A background interaction moves on
+when it is looked at: see `background`.
 
-Checked in this order: the path, the key, the revision, the JSON, the shape, the sense. State is per API key.
+Checked in this order: the path, the key, the test control, the revision, the JSON, the shape, the sense.
+State is per API key. What is stored is finished when it is stored, so a client that leaves in mid-stream
+loses nothing.
+
+For tests there are two more paths, which take the same key: `GET /conformance/deliveries` tells what became
+of the planned deliveries of the account (see `plans`), and `POST /conformance/release?writes=N` lets writes
+of a lock-step delivery through.
 """
 
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from conformance.server.answer import Answer, event_stream, json_answer
 from conformance.server.asked import parse, understand
+from conformance.server.background import Run
+from conformance.server.control import HEADER, Control, control_of, split_key
 from conformance.server.identity import Identity, account_of
-from conformance.server.interaction import frames, make
+from conformance.server.interaction import events, frames, make, with_steps
+from conformance.server.ledger import PATHS, Ledger
 from conformance.server.memory import Memory, Stored
+from conformance.server.misbehaving import controlled, ended, error_answer
 from conformance.server.model import respond
 from conformance.server.refusal import FrontEndRefused, Refused, invalid
 from conformance.server.rules import find_model
 from conformance.wire.exchange import Request
 
-__all__ = ["Service"]
+__all__ = ["Service", "key_of", "operation_of"]
 
 REVISION = "2026-05-20"
 
@@ -37,11 +48,12 @@ _log = logging.getLogger(__name__)
 
 
 class Service:
-    """A reference server's mind: deterministic, with all state in `memory`."""
+    """A reference server's mind: deterministic, with all state in `memory`; `ledger` is for tests."""
 
     def __init__(self, seed: int = 0, memory: Memory | None = None) -> None:
         self.seed = seed
         self.memory = Memory() if memory is None else memory
+        self.ledger = Ledger()
 
     def answer(self, request: Request) -> Answer:
         """Answer a request, whatever it is; never raises."""
@@ -59,47 +71,64 @@ class Service:
         url = _split(request.url)
         path = _PATH.fullmatch(url.path)
         query = parse_qs(url.query, keep_blank_values=True) if url.query else {}
-        operation = _operation(request.method, path)
+        operation = _operation(request.method, url.path, path)
         headers = {name.lower(): value for name, value in reversed(request.headers or ())}
-        account = account_of(_key(headers, query))
+        key, suffix = split_key(key_of(headers, query))
+        account = account_of(key)
+        control = control_of(headers.get(HEADER), suffix)
+        if control is not None and not self.ledger.holds(control, operation, account):
+            control = None
+        if control is not None and control.code and control.way in ("json", "framed", "front_end"):
+            return controlled(error_answer(control), control, account)
         _refuse_revision(headers.get("api-revision"))
         interaction_id = unquote(path["id"]) if path is not None and path["id"] else ""
         match operation:
             case "create":
-                return self._create(request.body, account)
+                answer = self._create(request.body, account, control)
             case "get":
-                return self._get(account, interaction_id, query)
+                answer = self._get(account, interaction_id, query)
             case "delete":
-                return self._delete(account, interaction_id)
-        return self._cancel(account, interaction_id)
+                answer = self._delete(account, interaction_id)
+            case "cancel":
+                answer = self._cancel(account, interaction_id)
+            case _:
+                return self.ledger.answer(url.path, query, account)
+        return answer if control is None else controlled(answer, control, account)
 
-    def _create(self, body: bytes, account: str) -> Answer:
-        asked = understand(parse(body), account, self.memory)
+    def _create(self, body: bytes, account: str, control: Control | None) -> Answer:
+        asked = understand(parse(body), account, self.memory, self.seed)
         reply = respond(asked)
         identity = Identity(self.seed, account, self.memory.next_number(account))
         made = make(asked, reply, identity)
-        if asked.stream:
-            answer = event_stream(frames(made.id, made.body, empty_signature=asked.model.empty_signature))
+        whole = made.body if control is None else ended(made.body, control)
+        told = events(made.id, whole, empty_signature=asked.model.empty_signature)
+        run = Run(whole, list(told), identity.number) if asked.background else None
+        tier = (("X-Gemini-Service-Tier", whole["service_tier"]),) if "service_tier" in asked.body else ()
+        if run is not None:
+            answer = _stream_of(run, 0) if asked.stream else json_answer(200, run.body())
+        elif asked.stream:
+            answer = event_stream(frames(told))
         else:
-            answer = json_answer(200, made.body)
+            answer = json_answer(200, whole)
+        answer = replace(answer, headers=(*answer.headers, *tier)) if tier else answer
         if asked.store:
             previous = asked.previous.id if asked.previous else None
             weight = len(body) + sum(map(len, answer.writes))
-            self.memory.keep(Stored(account, made.id, made.first, previous, asked.turn, made.body, weight))
+            self.memory.keep(Stored(account, made.id, made.first, previous, asked.turn, whole, weight, run))
         return answer
 
     def _get(self, account: str, interaction_id: str, query: Mapping[str, list[str]]) -> Answer:
         stream = _flag(query, "stream")
         _flag(query, "include_input")
-        if "last_event_id" in query:
-            if not stream:
-                raise invalid("'last_event_id' can only be used if 'stream' is true.")
-            raise Refused(501, "unimplemented", "This server does not resume streams yet.")
+        if "last_event_id" in query and not stream:
+            raise invalid("'last_event_id' can only be used if 'stream' is true.")
         stored = self._stored(account, interaction_id)
         if stream:
-            return event_stream(frames(stored.id, stored.body, empty_signature=_empty_signature(stored.body)))
-        steps = [*stored.turn, *stored.body.get("steps", ())]
-        return json_answer(200, _with_steps(stored.body, steps))
+            return _resumed(stored, query.get("last_event_id", [""])[-1])
+        if stored.run is not None:
+            stored.run.poll()
+        body = stored.now()
+        return json_answer(200, with_steps(body, [*stored.turn, *body.get("steps", ())]))
 
     def _delete(self, account: str, interaction_id: str) -> Answer:
         self._stored(account, interaction_id)
@@ -107,18 +136,38 @@ class Service:
         return json_answer(200, {})
 
     def _cancel(self, account: str, interaction_id: str) -> Answer:
-        self._stored(account, interaction_id)
-        raise Refused(
-            400,
-            "failed_precondition",
-            "Only a background interaction that is still running can be cancelled.",
-        )
+        stored = self._stored(account, interaction_id)
+        if stored.run is None or not stored.run.cancel():
+            raise Refused(
+                400,
+                "failed_precondition",
+                "Only a background interaction that is still running can be cancelled.",
+            )
+        return json_answer(200, {key: told for key, told in stored.now().items() if key != "steps"})
 
     def _stored(self, account: str, interaction_id: str) -> Stored:
         stored = self.memory.find(account, interaction_id)
         if stored is None:
             raise Refused(404, "not_found", f"Interaction '{interaction_id[:100]}' does not exist.")
         return stored
+
+
+def _stream_of(run: Run, start: int) -> Answer:
+    """Stream a run from an event on, moving it on as the events go out."""
+    return replace(event_stream(run.frames()[start:]), follow=run.follower(start))
+
+
+def _resumed(stored: Stored, last_event_id: str) -> Answer:
+    run = stored.run
+    if run is None:
+        if last_event_id:
+            raise invalid(f"'{last_event_id[:100]}' is no event: only events of background streams have ids.")
+        told = events(stored.id, stored.body, empty_signature=_empty_signature(stored.body))
+        return event_stream(frames(told))
+    start = run.position(last_event_id) if last_event_id else 0
+    if start is None:
+        raise invalid(f"'{last_event_id[:100]}' is no event of this interaction.")
+    return _stream_of(run, start)
 
 
 def _split(url: str) -> SplitResult:
@@ -128,7 +177,18 @@ def _split(url: str) -> SplitResult:
         raise FrontEndRefused(404, "The address cannot be read.") from None
 
 
-def _operation(method: str, path: re.Match[str] | None) -> str:
+def operation_of(request: Request) -> str:
+    """Give the operation that a request is for; empty where there is none."""
+    path = urlsplit(request.url).path
+    try:
+        return _operation(request.method, path, _PATH.fullmatch(path))
+    except FrontEndRefused:
+        return ""
+
+
+def _operation(method: str, address: str, path: re.Match[str] | None) -> str:
+    if (method, address) in PATHS:
+        return "ledger"
     if path is not None:
         match method, path["id"], path["cancel"]:
             case "POST", None, None:
@@ -142,12 +202,12 @@ def _operation(method: str, path: re.Match[str] | None) -> str:
     raise FrontEndRefused(404, "There is nothing at this path for this method.")
 
 
-def _key(headers: Mapping[str, str], query: Mapping[str, list[str]]) -> str:
+def key_of(headers: Mapping[str, str], query: Mapping[str, list[str]], *, needed: bool = True) -> str:
     """Find the API key. What the key is never appears in an answer."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     bearer = token if scheme.lower() == "bearer" else ""
     key = (headers.get("x-goog-api-key") or bearer or query.get("key", [""])[0]).strip()
-    if not key:
+    if not key and needed:
         raise FrontEndRefused(
             403, "The request has no API key: send it in x-goog-api-key, as a bearer token, or as ?key=."
         )
@@ -181,14 +241,3 @@ def _flag(query: Mapping[str, list[str]], name: str) -> bool:
         case "false":
             return False
     raise invalid(f"The value is invalid for '{name}': expected true or false.")
-
-
-def _with_steps(body: Mapping[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any]:
-    """Give a body with these steps, in the place that steps have on the wire."""
-    whole: dict[str, Any] = {}
-    for key, told in body.items():
-        if key == "object":
-            whole["steps"] = steps
-        if key != "steps":
-            whole[key] = told
-    return whole

@@ -17,7 +17,7 @@ from conformance.judge.verdict import Outcome, Report, Verdict
 from tests.miniatures import CONVERSATIONS, conversation, patched, trace_of
 
 VIOLATIONS = sorted((Path(__file__).parents[1] / "violations").glob("*.yaml"))
-WRONG_ON_PURPOSE = {"refused"}
+WRONG_ON_PURPOSE = {"refused", "front_end_errors"}
 FIRM = {"documented", "spec", "standard"}
 
 

@@ -60,10 +60,17 @@ def refusal_of(answer: Answer) -> tuple[int, str, str]:
     return answer.status, error["code"], error["message"]
 
 
+def json_of(answer: Answer) -> dict[str, Any]:
+    """Read an answer that is an object."""
+    assert answer.status == 200, answer.body
+    return dict(json.loads(answer.body))
+
+
 def text_of(interaction: dict[str, Any]) -> str:
     """Join the text of an interaction."""
     steps = interaction.get("steps", [])
-    return "".join(b["text"] for step in steps if step["type"] == "model_output" for b in step["content"])
+    blocks = (b for step in steps if step["type"] == "model_output" for b in step["content"])
+    return "".join(block.get("text", "") for block in blocks)
 
 
 def calls_of(interaction: dict[str, Any]) -> list[dict[str, Any]]:

@@ -80,6 +80,39 @@ def test_a_body_that_is_no_object_of_json_is_refused(talk: Talk, body: bytes, sa
             "high, low, medium",
         ),
         ({"agent": "deep-research-preview-04-2026", "input": "Hello"}, "background"),
+        ({"agent": "antigravity-preview-09-2026", "input": "Hello"}, "environment"),
+        (
+            {
+                "agent": "deep-research-preview-04-2026",
+                "background": True,
+                "input": "x",
+                "tools": [{**CLOCK}],
+            },
+            "takes no functions",
+        ),
+        (
+            {
+                "agent": "deep-research-preview-04-2026",
+                "background": True,
+                "input": "x",
+                "response_format": {"type": "text", "mime_type": "application/json", "schema": {}},
+            },
+            "no structured output",
+        ),
+        ({"input": "Hello", "webhook_config": {"uris": ["https://example.com"]}}, "background"),
+        ({"input": "Hello", "background": True, "continuation_token": "AAAA"}, "foreground"),
+        (
+            {"input": "Hello", "tools": [{"type": "file_search"}, {"type": "google_search"}]},
+            "cannot be combined with 'google_search'",
+        ),
+        ({"input": "Hello", "tools": [{"type": "mcp_server", "name": "my-server"}]}, "hyphen"),
+        ({"input": "Hello", "response_format": {"type": "text", "schema": {}}}, "application/json"),
+        ({"input": "Hello", "response_format": {"type": "video"}}, "no videos"),
+        ({"input": "Hello", "response_format": {"type": "image", "mime_type": "image/gif"}}, "image/gif"),
+        ({"input": "Hello", "response_format": {"type": "audio", "mime_type": "audio/x"}}, "audio/x"),
+        ({"input": "Hello", "response_format": {"type": "audio", "sample_rate": 1}}, "sample_rate"),
+        ({"input": "Hello", "labels": {"Team": "x"}}, "label 'Team'"),
+        ({"input": "Hello", "labels": {"team": "x" * 64}}, "label 'team'"),
         (
             {"agent": "antigravity-preview-09-2026", "input": "Hello", "generation_config": {}},
             "generation_config",
@@ -115,11 +148,6 @@ def test_an_unknown_agent_is_not_found(talk: Talk) -> None:
     assert talk.refusal(agent="antigravty-preview-09-2026", input="Hello")[:2] == (404, "not_found")
 
 
-def test_background_is_not_offered_yet(talk: Talk) -> None:
-    """501 unimplemented (IX-ERR-019)."""
-    assert talk.refusal(input="Hello", background=True)[:2] == (501, "unimplemented")
-
-
 def test_an_unknown_previous_interaction_is_not_found(talk: Talk) -> None:
     """No empty history in its place (IX-TURN-008)."""
     assert talk.refusal(input="Hello", previous_interaction_id="v1_x")[:2] == (404, "not_found")
@@ -150,10 +178,3 @@ def test_a_get_with_a_wrong_query_is_refused(talk: Talk, query: str) -> None:
     """`last_event_id` goes only with `stream=true`; flags are true or false."""
     name = talk.ask(input="Hello")["id"]
     assert refusal_of(talk.send("GET", f"{PATH}/{name}?{query}"))[:2] == (400, "invalid_request")
-
-
-def test_resuming_is_not_offered_yet(talk: Talk) -> None:
-    """501 unimplemented."""
-    name = talk.ask(input="Hello")["id"]
-    answer = talk.send("GET", f"{PATH}/{name}?stream=true&last_event_id=1")
-    assert refusal_of(answer)[:2] == (501, "unimplemented")

@@ -8,44 +8,12 @@ import pytest
 
 from conformance.contract.store import contract
 from conformance.wire.fold import fold
+from tests.server.requests import REQUESTS
 from tests.server.talking import PATH, Talk, events_of, refusal_of, text_of
 
 if TYPE_CHECKING:
     from conformance.server import Answer
 
-SEARCH = [{"type": "google_search"}]
-CLOCK = {
-    "type": "function",
-    "name": "get_current_temperature",
-    "description": "Gets the current temperature for a given location.",
-    "parameters": {
-        "type": "object",
-        "properties": {"location": {"type": "string"}},
-        "required": ["location"],
-    },
-}
-REQUESTS = {
-    "text": {"input": "Explain how AI works in a few words"},
-    "long text": {"input": "Explain how AI works in detail"},
-    "search": {"input": "Who won the euro 2024?", "tools": SEARCH, "model": "gemini-3-flash-preview"},
-    "search afterwards": {"input": "Who won the euro 2024?", "tools": SEARCH, "model": "gemini-2.5-flash"},
-    "functions": {"input": "What's the temperature in London and Paris?", "tools": [CLOCK]},
-    "functions of 2.5": {"input": "Temperature in Oslo?", "tools": [CLOCK], "model": "gemini-2.5-flash"},
-    "summaries": {"input": "Hello", "generation_config": {"thinking_summaries": "auto"}},
-    "incomplete": {"input": "Explain how AI works in detail", "generation_config": {"max_output_tokens": 40}},
-    "no steps": {"input": "Explain how AI works in detail", "generation_config": {"max_output_tokens": 4}},
-    "no thought": {"input": "Hello", "model": "gemini-3.5-transcribe"},
-    "structured": {
-        "input": "Hello",
-        "response_format": {
-            "type": "text",
-            "mime_type": "application/json",
-            "schema": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]},
-        },
-    },
-    "agent": {"input": "Hello", "agent": "antigravity-preview-09-2026"},
-    "not stored": {"input": "Hello", "store": False},
-}
 each_request = pytest.mark.parametrize("request_body", REQUESTS.values(), ids=REQUESTS.keys())
 
 

@@ -1,0 +1,92 @@
+"""`gemini-conformance lint`: recordings made by anyone."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from conformance.judge.judge import judge
+from conformance.report.record import Line, Record, file_line, footer_line, header_line, report_lines
+from conformance.report.tally import Tally
+from conformance.report.text import render_lint
+from conformance.wire.recording import Recording, find_files, read_all
+
+__all__ = ["add_arguments", "lint_lines", "run"]
+
+T = TypeVar("T")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Tell the options of the command."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="files and folders")
+    parser.add_argument("--excerpt", action="store_true", help="the recordings were shortened by hand")
+    parser.add_argument(
+        "--party", choices=("server", "client"), help="whose conduct is judged; default: that of both"
+    )
+    parser.add_argument(
+        "--max-mb", type=int, default=64, metavar="MB", help="larger files are not judged; default: 64"
+    )
+    parser.add_argument("--closed", action="store_true", help="what the contract does not know fails")
+    parser.add_argument("--strict", action="store_true", help="warn and drift count as findings")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="what is printed; default: text"
+    )
+    parser.add_argument("--verbose", "-v", action="store_true", help="show every file and requirement")
+    parser.add_argument("--record", metavar="FILE", help="write a record of the run")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge the recordings and print what was found; each is let go before the next is read."""
+    header = header_line(command="lint", paths=options.paths, closed=options.closed)
+    as_json = options.format == "json"
+    tally = Tally()
+    with Record(Path(options.record) if options.record else None, header) as record:
+        if as_json:
+            print('{"lines": [', json.dumps(header), sep="\n", end="")
+        for line in lint_lines(options):
+            record.write(line)
+            tally.add(line)
+            if as_json:
+                print(",", json.dumps(line), sep="\n", end="")
+        code = tally.exit_code(strict=options.strict)
+        footer = footer_line(code, tally.counts())
+        record.close(footer)
+    if record.problem:
+        print(record.problem, file=sys.stderr)
+    if as_json:
+        print(",", json.dumps(footer), f'], "exit_code": {code}}}', sep="\n")
+    else:
+        print("\n".join(render_lint(tally, verbose=options.verbose)))
+    return code
+
+
+def lint_lines(options: argparse.Namespace) -> Iterator[Line]:
+    """Give the lines of the record, file by file."""
+    parties = (options.party,) if options.party else ("server", "client")
+    paths = [str(path) for path in find_files(options.paths)]
+    found = read_all(paths, excerpt=options.excerpt, largest_bytes=options.max_mb * 1024 * 1024)
+    for recording in _with_progress(found, len(paths)):
+        if not isinstance(recording, Recording):
+            yield file_line(recording.file, outcome="fail", problem=recording.problem, hint=recording.hint)
+        elif recording.note:
+            yield file_line(recording.file, form=recording.form, outcome="not-observed", note=recording.note)
+        else:
+            trace = recording.trace
+            report = judge(trace, closed=options.closed, parties=parties)
+            yield file_line(recording.file, form=recording.form, outcome=report.outcome)
+            yield from report_lines(recording.file, report, trace)
+
+
+def _with_progress(found: Iterator[T], total: int) -> Iterator[T]:
+    """Show on a terminal how far a long lint is."""
+    shown = sys.stderr.isatty() and total > 50
+    for number, one in enumerate(found, 1):
+        if shown and (number % 20 == 0 or number == total):
+            filled = 30 * number // total
+            end = "\r" if number < total else "\r\033[K"
+            print(
+                f"[{'#' * filled}{'.' * (30 - filled)}] {number} of {total} files", end=end, file=sys.stderr
+            )
+        yield one

@@ -1,0 +1,81 @@
+"""`gemini-conformance run`: scenarios against targets."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from conformance.commands.shared import (
+    add_scenario_paths,
+    add_target_options,
+    scenario_files,
+    target_options,
+)
+from conformance.report.record import Line, Record, default_path, footer_line, header_line
+from conformance.report.tally import Tally
+from conformance.report.text import render_run, render_total
+from conformance.running import run_scenarios
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Tell the options of the command."""
+    parser.usage = "gemini-conformance run [PATH ...] [options] [-- PYTEST-OPTIONS]"
+    add_scenario_paths(parser)
+    parser.add_argument(
+        "--target",
+        action="append",
+        metavar="TARGET",
+        help="embedded, cassettes, live or a URL; may be repeated; default: cassettes and embedded",
+    )
+    add_target_options(parser)
+    parser.add_argument("--cassettes", metavar="DIR", help="the folder of the cassettes; default: ours")
+    parser.add_argument("--closed", action="store_true", help="what the contract does not know fails")
+    parser.add_argument(
+        "--strict", action="store_true", help="warn, inconclusive and drift count as findings"
+    )
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="what is printed; default: text"
+    )
+    parser.add_argument("--verbose", "-v", action="store_true", help="show every requirement that was judged")
+    parser.add_argument(
+        "-n", dest="workers", metavar="N", help="how many processes, or auto; default: this one"
+    )
+    parser.add_argument(
+        "--record", metavar="FILE", help="where the record goes; default: below .gemini-conformance/"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the scenarios and print what was found."""
+    asked = target_options(options, options.target or ("cassettes", "embedded"))
+    files = scenario_files(options.paths)
+    path = Path(options.record) if options.record else default_path("run")
+    header = header_line(command="run", targets=list(asked.targets), seed=asked.seed, closed=asked.closed)
+    tally, lines = Tally(), [header]
+    with Record(path, header) as record:
+
+        def take(line: Line) -> None:
+            record.write(line)
+            tally.add(line)
+            lines.append(line)
+
+        for fault in run_scenarios(
+            files, asked, take, workers=options.workers, pytest_options=options.pytest_options
+        ):
+            take({"type": "fault", "message": fault})
+        code = tally.exit_code(strict=options.strict)
+        take(footer := footer_line(code, tally.counts()))
+    if record.problem:
+        print(record.problem, file=sys.stderr)
+    if options.format == "json":
+        print(json.dumps({"exit_code": footer["exit_code"], "lines": lines}, indent=2))
+        return code
+    print("\n".join(render_run(tally, verbose=options.verbose)))
+    good = sum(line["outcome"] in ("pass", "warn", "known") for line in tally.scenarios)
+    total = render_total(tally, subjects=f"{good} of {len(tally.scenarios)} scenarios · seed {options.seed}")
+    print(total if code != 5 else f"{total} · not enough evidence")
+    if record.path is not None and not record.problem:
+        print(f"record: {record.path}", file=sys.stderr)
+    return code

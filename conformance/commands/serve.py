@@ -1,0 +1,31 @@
+"""`gemini-conformance serve`: the reference server, for any client."""
+
+import argparse
+import sys
+
+from conformance.server import ReferenceServer, serve
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Tell the options of the command."""
+    parser.add_argument("--host", default="127.0.0.1", help="a loopback address; default: 127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="default: one that the kernel gives")
+    parser.add_argument(
+        "--seed", type=int, default=7, help="what ids and signatures are made from; default: 7"
+    )
+    parser.add_argument(
+        "--allow-remote", action="store_true", help="bind to an address that others can reach"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal ends it; the address goes to stdout, so that a script can read it."""
+
+    def ready(server: ReferenceServer) -> None:
+        print(server.url, flush=True)
+        print(f"reference server, seed {options.seed}; ctrl-C ends it", file=sys.stderr)
+
+    serve(options.host, options.port, seed=options.seed, on_ready=ready, allow_remote=options.allow_remote)
+    return 0

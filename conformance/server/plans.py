@@ -1,0 +1,211 @@
+"""Delivery plans: in which pieces an answer goes out, how fast, and whether the peer got each alone.
+
+    await deliver(scripted(answer, ...), Plan(cut="byte", confirm=True), wire, gate, delivered)
+
+Without a plan an answer is written as fast as the peer takes it, and TCP joins what it likes. A plan cuts,
+and with `confirm` each piece is sent only when the peer has read all before it: nothing is left in our send
+queue (SIOCOUTQ) and nothing in the peer's receive queue (asked of the kernel by sock_diag, which can tell
+because the peer's socket is on this machine). Where that cannot be known - another system, another machine,
+a peer that does not read for a second - the server pauses instead and counts the cut as unconfirmed;
+`GET /conformance/deliveries` tells both counts to whoever holds the same key.
+
+A cut is an offset in the body. In the chunked coding every piece is a chunk of its own; the head goes before
+the first piece in a write of its own, but for the plan `whole`, where everything is one write.
+"""
+
+import asyncio
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from conformance.server.faults import Script
+
+__all__ = ["CUTS", "Delivered", "Gate", "Plan", "Wire", "confirmed", "deliver"]
+
+CUTS = frozenset({"write", "whole", "frame", "byte"})
+_WAIT_S = 1.0
+_SPINS = 50
+_UNKNOWN_PAUSE_S = 0.005
+_SIOCOUTQ = 0x5411
+_NETLINK_SOCK_DIAG = 4
+_SOCK_DIAG_BY_FAMILY = 20
+_NLM_F_REQUEST = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a body is cut and paced; `control` explains the fields."""
+
+    cut: str = "write"
+    at: tuple[int, ...] = ()
+    pause_s: float = 0.0
+    confirm: bool = False
+    lockstep: bool = False
+
+
+@dataclass(slots=True)
+class Delivered:
+    """What became of one planned delivery.
+
+    number: which of the account's planned deliveries it is, from 0.
+    writes: how many went out, the head included.
+    confirmed, unconfirmed: after how many of them the peer was seen to have read everything, or was not.
+    whole: whether the answer went out to its planned end.
+    """
+
+    number: int = 0
+    writes: int = 0
+    confirmed: int = 0
+    unconfirmed: int = 0
+    whole: bool = False
+
+
+class Gate:
+    """Lets writes through one by one: what `lockstep` waits at."""
+
+    def __init__(self) -> None:
+        self._open = 0
+        self._arrived = asyncio.Event()
+
+    def release(self, writes: int) -> None:
+        """Let so many more writes through."""
+        self._open += writes
+        self._arrived.set()
+
+    async def passed(self) -> None:
+        """Wait for a write to be let through."""
+        while not self._open:
+            self._arrived.clear()
+            await self._arrived.wait()
+        self._open -= 1
+
+
+class Wire(Protocol):
+    """What delivery needs of a connection."""
+
+    async def send(self, data: bytes) -> None:
+        """Write; returns when there is room for more."""
+
+    def unsent(self) -> int:
+        """How many bytes wait in this process."""
+
+    def endpoint(self) -> socket.socket:
+        """Give the socket behind it."""
+
+
+async def deliver(script: "Script", plan: Plan, wire: Wire, gate: Gate, delivered: Delivered) -> None:
+    """Send what a script holds as a plan wants it; what happens in the end is the business of the caller."""
+    for data in _writes_of(script, plan):
+        if plan.lockstep:
+            await gate.passed()
+        await wire.send(data)
+        delivered.writes += 1
+        if plan.confirm:
+            if await confirmed(wire):
+                delivered.confirmed += 1
+            else:
+                delivered.unconfirmed += 1
+        if plan.pause_s:
+            await asyncio.sleep(plan.pause_s)
+    delivered.whole = True
+
+
+def _writes_of(script: "Script", plan: Plan) -> Iterator[bytes]:
+    """Give what goes to the socket, write by write."""
+    pieces = map(script.coded, _pieces_of(script.writes, plan))
+    if plan.cut == "whole" and not plan.at:
+        yield script.head + b"".join(pieces) + script.last
+        return
+    yield script.head
+    yield from filter(None, pieces)
+    if script.last:
+        yield script.last
+
+
+def _pieces_of(writes: Iterator[bytes], plan: Plan) -> Iterator[bytes]:
+    """Cut a body, given as writes, as a plan wants it; taken lazily, since a stream may change on its way."""
+    if plan.at:
+        return _cut_at(writes, plan.at)
+    match plan.cut:
+        case "whole":
+            return iter([b"".join(writes)])
+        case "byte":
+            return (write[place : place + 1] for write in writes for place in range(len(write)))
+    return writes
+
+
+def _cut_at(writes: Iterator[bytes], cuts: tuple[int, ...]) -> Iterator[bytes]:
+    body = b"".join(writes)
+    places = [0, *(cut for cut in cuts if cut < len(body)), len(body)]
+    return (body[start:end] for start, end in pairwise(places) if end > start)
+
+
+async def confirmed(wire: Wire) -> bool:
+    """Wait until the peer has read everything that was written; False when that cannot be known."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _WAIT_S
+    turn = 0
+    while loop.time() < end:
+        if wire.unsent() == 0:
+            match _left(wire.endpoint()):
+                case None:
+                    break
+                case 0:
+                    return True
+        turn += 1
+        await asyncio.sleep(0 if turn < _SPINS else 0.0005)
+    await asyncio.sleep(_UNKNOWN_PAUSE_S)
+    return False
+
+
+def _left(sock: socket.socket) -> int | None:
+    """How many bytes the peer has not read yet; None when this system cannot tell."""
+    if sys.platform != "linux":
+        return None
+    import fcntl
+
+    try:
+        (unsent,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), _SIOCOUTQ, bytes(4)))
+        if unsent:
+            return int(unsent)
+        return _receive_queue(sock.family, sock.getpeername(), sock.getsockname())
+    except (OSError, struct.error):
+        return None
+
+
+def _receive_queue(family: int, here: tuple[str, int], there: tuple[str, int]) -> int | None:
+    """Ask the kernel how much waits to be read in the socket from `here` to `there`.
+
+    The format is that of linux/inet_diag.h: a request for one socket, named by both of its ends.
+    """
+    kernel = _kernel()
+    if kernel is None:
+        return None
+    ends = b"".join(
+        socket.inet_pton(family, end[0].partition("%")[0]).ljust(16, b"\0") for end in (here, there)
+    )
+    name = struct.pack("!HH", here[1], there[1]) + ends + struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)
+    asked = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF) + name
+    head = struct.pack("=IHHII", 16 + len(asked), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 1, 0)
+    kernel.send(head + asked)
+    told = kernel.recv(8192)
+    kind = struct.unpack_from("=H", told, 4)[0]
+    if kind != _SOCK_DIAG_BY_FAMILY:
+        return None
+    return int(struct.unpack_from("=I", told, 16 + 4 + 48 + 4)[0])
+
+
+@cache
+def _kernel() -> socket.socket | None:
+    try:
+        kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG)
+    except (AttributeError, OSError):
+        return None
+    kernel.settimeout(0.5)
+    return kernel

@@ -1,0 +1,189 @@
+"""Cassettes over HTTP: recorded answers for clients in any language.
+
+    service = Cassettes(Path("cassettes"))
+    service.answer(request)                # the recorded bytes, or 404 that names the nearest recording
+
+In the place of a `Service`, so answers can be delivered in every way that `control` knows. A request is known
+by method, path, query and body; keys and other headers do not count, and `/v1` and `/v1beta` are the same.
+Where a request was recorded several times, each account gets the answers in their order, and the last one
+from then on.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+from conformance.server.answer import Answer
+from conformance.server.control import HEADER, control_of, split_key
+from conformance.server.identity import account_of
+from conformance.server.ledger import PATHS, Ledger
+from conformance.server.misbehaving import controlled, error_answer
+from conformance.server.refusal import FrontEndRefused, Refused
+from conformance.server.service import key_of, operation_of
+from conformance.wire.cassette import read_cassette
+from conformance.wire.exchange import Exchange, Headers, Request, Response, header
+from conformance.wire.sse import Decoder
+
+__all__ = ["Cassettes"]
+
+_PLAYED = 10_000
+_SHOWN = 60
+_NOT_REPLAYED = frozenset(
+    "content-length transfer-encoding content-encoding connection keep-alive date alt-svc".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a request is known by."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """A recorded exchange and where it lies."""
+
+    place: str
+    known: _Known
+    body: Any
+    answer: Answer
+
+
+class Cassettes:
+    """Answers with the recordings in a folder, or in one file.
+
+    Raises:
+        CassetteBroken: a file is no cassette.
+    """
+
+    def __init__(self, where: Path) -> None:
+        self.ledger = Ledger()
+        self.recorded = [*_read(where)]
+        self._answers: dict[_Known, list[Answer]] = {}
+        for recorded in self.recorded:
+            self._answers.setdefault(recorded.known, []).append(recorded.answer)
+        self._played: OrderedDict[tuple[str, _Known], int] = OrderedDict()
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request, whatever it is; never raises."""
+        try:
+            return self._answer(request)
+        except (Refused, FrontEndRefused) as refused:
+            return refused.answer()
+        except ValueError:
+            return FrontEndRefused(404, "The address cannot be read.").answer()
+
+    def _answer(self, request: Request) -> Answer:
+        headers = {name.lower(): value for name, value in reversed(request.headers or ())}
+        url = urlsplit(request.url)
+        query = parse_qs(url.query, keep_blank_values=True)
+        plain, suffix = split_key(key_of(headers, query, needed=False))
+        account = account_of(plain)
+        if (request.method, url.path) in PATHS:
+            return self.ledger.answer(url.path, query, account)
+        control = control_of(headers.get(HEADER), suffix)
+        if control is not None and not self.ledger.holds(control, operation_of(request), account):
+            control = None
+        if control is not None and control.code and control.way in ("json", "framed", "front_end"):
+            return controlled(error_answer(control), control, account)
+        answer = self._next(account, _known(request))
+        if answer is None:
+            raise Refused(404, "not_found", f"No cassette has this request; {self._nearest(request)}.")
+        return answer if control is None else controlled(answer, control, account)
+
+    def _next(self, account: str, known: _Known) -> Answer | None:
+        answers = self._answers.get(known)
+        if answers is None:
+            return None
+        number = self._played.pop((account, known), 0)
+        self._played[account, known] = number + 1
+        if len(self._played) > _PLAYED:
+            self._played.popitem(last=False)
+        return answers[min(number, len(answers) - 1)]
+
+    def _nearest(self, request: Request) -> str:
+        if not self.recorded:
+            return "there are none"
+        sent, body = _known(request), _parsed(request.body)
+        differences = [(list(_differences(sent, body, one)), one.place) for one in self.recorded]
+        told, place = min(differences, key=lambda pair: len(pair[0]))
+        return f"the nearest is {place}, which differs in {'; '.join(told[:3])}"
+
+
+def _read(where: Path) -> Iterator[_Recorded]:
+    paths = sorted(where.rglob("*.yaml")) if where.is_dir() else [where]
+    for path in paths:
+        exchanges, _ = read_cassette(path)
+        name = path.relative_to(where) if where.is_dir() else path.name
+        for number, exchange in enumerate(exchanges):
+            match exchange:
+                case Exchange(Request() as request, Response(int()) as response):
+                    answer = _answer_of(response)
+                    yield _Recorded(f"{name}[{number}]", _known(request), _parsed(request.body), answer)
+
+
+def _answer_of(response: Response) -> Answer:
+    """Give a recorded response as an answer: a stream frame by frame, in chunks."""
+    told: Headers = tuple(
+        (name, value) for name, value in response.headers or () if name.lower() not in _NOT_REPLAYED
+    )
+    status = response.status or 200
+    if "text/event-stream" in (header(told, "content-type") or ""):
+        frames = [frame.raw for frame in Decoder().feed(response.body)]
+        left = response.body[sum(map(len, frames)) :]
+        writes = (*frames, left) if left else tuple(frames)
+        return Answer(status, (*told, ("Transfer-Encoding", "chunked")), writes, chunked=True)
+    return Answer(status, (*told, ("Content-Length", str(len(response.body)))), (response.body,))
+
+
+def _known(request: Request) -> _Known:
+    url = urlsplit(request.url)
+    query = tuple(sorted(pair for pair in parse_qsl(url.query, keep_blank_values=True) if pair[0] != "key"))
+    body = json.dumps(_parsed(request.body), sort_keys=True)
+    path = url.path.replace("/v1/", "/v1beta/", 1) if url.path.startswith("/v1/") else url.path
+    return _Known(request.method, path, query, body)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body) if body else None
+    except (ValueError, RecursionError):
+        return body.decode(errors="replace")
+
+
+def _differences(sent: _Known, body: Any, recorded: _Recorded) -> Iterator[str]:
+    """Tell in what a request differs from a recorded one, place by place."""
+    known = recorded.known
+    if sent.method != known.method:
+        yield f"the method, {known.method}"
+    if sent.path != known.path:
+        yield f"the path, {known.path}"
+    if sent.query != known.query:
+        yield f"the query, {dict(known.query) or 'none'}"
+    yield from _json_differences(body, recorded.body, "")
+
+
+def _json_differences(sent: Any, recorded: Any, at: str) -> Iterator[str]:
+    match sent, recorded:
+        case dict(), dict():
+            for key in sorted(sent.keys() | recorded.keys()):
+                if key not in recorded:
+                    yield f"{at}/{key}, which it lacks"
+                elif key not in sent:
+                    yield f"{at}/{key}, which only it has"
+                else:
+                    yield from _json_differences(sent[key], recorded[key], f"{at}/{key}")
+        case list(), list() if len(sent) == len(recorded):
+            for number, (one, other) in enumerate(zip(sent, recorded, strict=True)):
+                yield from _json_differences(one, other, f"{at}/{number}")
+        case _ if sent != recorded:
+            shown = json.dumps(recorded, ensure_ascii=False, default=str)
+            yield f"{at or 'the body'}: {shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + '…'}"
