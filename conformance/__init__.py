@@ -30,7 +30,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used; `judge` is the package of that name, which can be called."""
+    """Import a public name when it is first used; `judge` is its package, which can be called."""
     if name == "judge":
         return import_module("conformance.judge")
     if name in _HOMES:

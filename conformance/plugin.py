@@ -132,9 +132,10 @@ class ScenarioItem(pytest.Item):
 
 
 def _first_finding(lines: list[Line]) -> str:
+    from conformance.report.tally import Tally
     from conformance.report.text import render_findings
 
-    return "\n".join(render_findings(lines))
+    return "\n".join(render_findings(Tally.of(lines)))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -100,7 +100,7 @@ def run_scenarios(
     workers: str | None = None,
     pytest_options: Sequence[str] = (),
 ) -> list[str]:
-    """Run scenarios; each line of the record is taken as it comes. Gives what went wrong in pytest itself, if anything.
+    """Run scenarios; each line of the record is taken as it comes. Gives what went wrong in pytest itself.
 
     pytest's own output is for whoever passes it options; it goes to stderr, and is left out otherwise.
 

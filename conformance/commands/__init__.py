@@ -1,4 +1,4 @@
-"""The commands, one module each: `add_arguments` tells its options, `run` does its work and gives the exit code.
+"""The commands, a module each: `add_arguments` tells the options, `run` works and gives the exit code.
 
 `shared` holds what several of them take.
 """

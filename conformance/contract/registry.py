@@ -30,7 +30,7 @@ _NEEDED = ("id", "name", "says", "level", "party", "confidence", "source")
 class CheckRef:
     """One check of a requirement.
 
-    name: `area.function` in the judge, or `schema:interactions/event`: the values which that schema describes.
+    name: `area.function` in the judge, or `schema:interactions/event` for the values it describes.
     arguments: what the requirement hands to the check.
     """
 

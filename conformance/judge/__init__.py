@@ -12,7 +12,7 @@ from typing import Any
 
 
 class _Judge(ModuleType):
-    """This package, as a function too: `from conformance import judge` must not load it before it is called."""
+    """The package as a function too: `from conformance import judge` loads nothing before it is called."""
 
     def __call__(self, trace: Any, **options: Any) -> Any:
         """Judge a trace, see `conformance.judge.judge.judge`."""

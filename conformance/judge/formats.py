@@ -270,9 +270,10 @@ def generated_images_can_be_opened(trace: Trace) -> Iterator[Verdict]:
                     yield broken(
                         call, f"{place}/data", f"the data begin with {ascii(data[:24])}, which is no base64"
                     )
-                case {"data": _} | {"mime_type": _} if "uri" not in block:
-                    missing = "mime_type" if "data" in block else "data"
-                    yield broken(call, place, f"the image has no {missing}")
+                case {"data": str()}:
+                    yield broken(call, place, "the image has no mime_type")
+                case {"mime_type": _} if "data" not in block and "uri" not in block:
+                    yield broken(call, place, "the image has neither data nor uri")
 
 
 def _is_base64(data: str) -> bool:

@@ -41,6 +41,7 @@ _MEDIA = frozenset({"image", "audio", "video", "document"})
 _ELSEWHERE = frozenset({"contents", "messages", "prompt", "max_tokens", "tool_choice"})
 _PROBE = "conformance_"  # how a scenario names a member that no service has
 _NOBODYS_MODEL = re.compile(r"(?:models/)?(?:gemini-0-|no-such-).*")
+_WANTS = re.compile(r"\b(?:required|missing|must|expected|cannot)\b", re.IGNORECASE)
 _TEXT_MODEL = re.compile(r"(?:models/)?gemini-(?:2\.5|3(?:\.\d+)?)-(?:flash|pro)(?:-lite)?(?:-preview)?")
 
 
@@ -350,7 +351,8 @@ def altered(found: str, known: Collection[str]) -> str:
 def plain_requests_are_taken(trace: Trace, form: str) -> Iterator[Verdict]:
     """A create with nothing but the named members is not refused as wrong (IX-CREATE-003 and its neighbours).
 
-    Judged for the text models of the guides, and without a header that asks for an old revision.
+    Judged for the text models of the guides, without a header that asks for an old revision, and where the
+    refusal says that the request wants something else.
     """
     for call in trace.calls:
         sent, status = call.exchange.request, call.status
@@ -361,8 +363,9 @@ def plain_requests_are_taken(trace: Trace, form: str) -> Iterator[Verdict]:
         match status, call.answered:
             case 200, _:
                 yield kept(call)
-            case ((400 | 422), {"error": {"code": "invalid_request" | "parameter_unknown" as code}}):
-                yield broken(call, "/error/code", f"{form} is refused with HTTP {status} {code}")
+            case ((400 | 422), {"error": {"code": "invalid_request", "message": str(said)}}):
+                if _WANTS.search(said):
+                    yield broken(call, "/error/message", f"{form} is refused: {ascii(said[:80])}")
 
 
 def _is_plain(asked: Any, form: str) -> bool:

@@ -84,9 +84,8 @@ def steps_tell_no_status(trace: Trace) -> Iterator[Verdict]:
     """A step has no status of its own: the interaction has it (IX-STEP-009). Newer kinds are not judged."""
     for call in trace.calls:
         for number, step in enumerate(call.steps):
-            if step.get("type") not in _PLAIN:
-                continue
-            if "status" in step:
-                yield broken(call, f"/steps/{number}/status", f"a {step['type']} step tells a status")
-            else:
-                yield kept(call)
+            match step:
+                case {"type": str(kind), "status": _} if kind in _PLAIN:
+                    yield broken(call, f"/steps/{number}/status", f"a {kind} step tells a status")
+                case {"type": str(kind)} if kind in _PLAIN:
+                    yield kept(call)

@@ -64,7 +64,7 @@ def thoughts_are_signed(trace: Trace) -> Iterator[Verdict]:
             match step.get("signature"):
                 case str(signature) if signature:
                     yield kept(call)
-                case _:
+                case None | "":
                     yield broken(call, f"/steps/{number}", "the thought has no signature")
 
 

@@ -145,7 +145,7 @@ def tools_are_not_inherited(trace: Trace) -> Iterator[Verdict]:
     for call, _ in _stored_follow_ups(trace):
         if "tools" in call.asked or "model" not in call.asked or call.interaction is None:
             continue
-        used = [number for number, step in enumerate(call.steps) if step.get("type") in _TOOL_CALLS]
+        used = [number for number, step in enumerate(call.steps) if str(step.get("type")) in _TOOL_CALLS]
         for number in used:
             yield broken(
                 call, f"/steps/{number}", f"no tool is declared, and there is a {call.steps[number]['type']}"

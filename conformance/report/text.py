@@ -1,6 +1,6 @@
-"""The record of a run, for people: findings first, then drift, then one line of counts.
+r"""The record of a run, for people: findings first, then drift, then one line of counts.
 
-    print("\\n".join(render_run(Tally.of(lines), verbose=False)))
+    print("\n".join(render_run(Tally.of(lines), verbose=False)))
 
 A finding tells what happened, what the requirement says, where that is documented, the bytes that show it,
 and how to see it again.

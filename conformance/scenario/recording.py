@@ -3,7 +3,7 @@
     print(record_scenario(path, "embedded", targets))
 
 What is recorded from our own server says so, and has an address that nobody can mistake for the service's.
-Keys are redacted before anything is written. A cassette that would differ in nothing but times stays as it is.
+Keys are redacted before anything is written. A cassette that would differ in times alone stays as it is.
 """
 
 from collections.abc import Iterable

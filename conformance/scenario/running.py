@@ -109,7 +109,7 @@ class Targets:
         return target
 
     def key(self, name: str, scenario: str) -> str:
-        """The key for a target; against the embedded server each scenario has its own, so none meets another."""
+        """Give the key for a target; each scenario has its own embedded one, so that none meets another."""
         if name == "embedded":
             return f"key-of-{scenario.replace('/', '-')}"
         if self.options.key_env is not None:

@@ -19,7 +19,7 @@ from conformance.contract.places import folder
 from conformance.contract.registry import registry
 from conformance.errors import ScenarioBroken
 
-__all__ = ["SUFFIX", "Expectation", "ScenarioCall", "Scenario", "fill", "read_scenario", "scenario_id"]
+__all__ = ["SUFFIX", "Expectation", "Scenario", "ScenarioCall", "fill", "read_scenario", "scenario_id"]
 
 SUFFIX = ".scenario.yaml"
 _NAME = re.compile(r"<([a-z][a-z0-9_]*)(\.\.\.)?>")

@@ -4,8 +4,8 @@
     exchanges, provenance = read_cassette(path)
 
 Stock vcrpy plays them. More top-level keys, which it passes over, tell where a recording comes from
-(`provenance`), when the parts of each body arrived (`arrivals`, rows of [end in bytes, milliseconds]), and what
-cut a response off (`endings`, only where something did).
+(`provenance`), when the parts of each body arrived (`arrivals`, rows of [end in bytes, milliseconds]), and
+what cut a response off (`endings`, only where something did).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from typing import Any
 
 from conformance.errors import CassetteBroken
 from conformance.wire.coding import undo_coding
-from conformance.wire.exchange import Arrival, Exchange, Headers, Request, Response, header
+from conformance.wire.exchange import Arrival, Exchange, Headers, Request, Response
 from conformance.wire.files import write_atomically
 
 __all__ = [

@@ -5,10 +5,10 @@
     for recording in read_all(["recordings/", "one.sse"]):
         recording.file, recording.form, recording.exchanges, recording.note
 
-Known forms: a JSON body (answer, error, request or step), the text of an event stream, JSON lines of events, a
-vcrpy cassette in YAML or JSON, httpmock's YAML of `when` and `then`, a HAR archive, and raw HTTP as `curl -i`
-prints it; each of them gzipped too. What is not recognised is named and left alone. A recording that cannot be
-read to its end is an error of its own, and the next one is read.
+Known forms: a JSON body (answer, error, request or step), the text of an event stream, JSON lines of events,
+a vcrpy cassette in YAML or JSON, httpmock's YAML of `when` and `then`, a HAR archive, and raw HTTP as `curl
+-i` prints it; each of them gzipped too. What is not recognised is named and left alone. A recording that
+cannot be read to its end is an error of its own, and the next one is read.
 """
 
 import json

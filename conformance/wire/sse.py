@@ -126,9 +126,9 @@ class Decoder:
 
 
 def decode(chunks: Iterable[bytes]) -> Iterator[Frame]:
-    """Give the frames of a whole stream.
+    r"""Give the frames of a whole stream.
 
-    >>> [frame.data for frame in decode([b"data: a\\n", b"\\ndata: b\\r\\n\\r\\n"])]
+    >>> [frame.data for frame in decode([b"data: a\n", b"\ndata: b\r\n\r\n"])]
     ['a', 'b']
     """
     decoder = Decoder()

@@ -17,7 +17,9 @@ from jsonschema import Draft202012Validator
 from conformance.contract.places import folder
 from conformance.contract.registry import registry
 from conformance.report.record import Line
-from conformance.report.text import curl, outcomes_of, render_lint, render_run, render_total
+from conformance.report.shell import curl
+from conformance.report.tally import Tally
+from conformance.report.text import render_lint, render_run, render_total
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -37,13 +39,13 @@ def same_as_kept(name: str, page: Sequence[str]) -> bool:
 
 def test_a_run_reads_as_it_always_did() -> None:
     """Findings worst first, what could not be played, drift, scenarios; the counts are not fixed."""
-    page = [*render_run(lines_of("run"), verbose=False)]
+    page = [*render_run(Tally.of(lines_of("run")), verbose=False)]
     assert same_as_kept("run", page[: page.index("requirements") + 1])
 
 
 def test_a_lint_reads_as_it_always_did() -> None:
     """Findings, files that cannot be read, notes; the total is not fixed."""
-    *page, total = render_lint(lines_of("lint"), verbose=False)
+    *page, total = render_lint(Tally.of(lines_of("lint")), verbose=False)
     assert same_as_kept("lint", page)
     assert total.endswith(" · 2 of 4 files judged")
 
@@ -51,11 +53,11 @@ def test_a_lint_reads_as_it_always_did() -> None:
 def test_counts_are_those_of_the_whole() -> None:
     """The total names every requirement once; an area tells how many of its own were judged."""
     lines = lines_of("run")
-    total = render_total(lines, subjects="1 of 5 scenarios · seed 7")
+    total = render_total(Tally.of(lines), subjects="1 of 5 scenarios · seed 7")
     whole, *parts = (int(number) for number in re.findall(r"\d+(?= [a-z])", total.split(" · ")[0]))
     assert whole == sum(parts) == len(registry())
     assert " 1 fail, 1 warn, 2 pass, " in total
-    areas = [line for line in render_run(lines, verbose=False) if " judged: " in line]
+    areas = [line for line in render_run(Tally.of(lines), verbose=False) if " judged: " in line]
     assert any(re.fullmatch(r" +stream +2 of +\d+ judged: 1 fail, 1 pass, .*", line) for line in areas)
 
 
@@ -80,14 +82,14 @@ def test_a_line_of_another_shape_is_no_record() -> None:
 
 def test_a_terminal_obeys_nothing_that_a_server_said() -> None:
     """Control characters are shown, not sent."""
-    page = "\n".join(render_run(lines_of("run"), verbose=True))
+    page = "\n".join(render_run(Tally.of(lines_of("run")), verbose=True))
     assert "\x1b" not in page
     assert r"\x1b[31m" in page
 
 
 def test_the_worst_outcome_of_a_requirement_counts() -> None:
     """Kept nine times and broken once is broken."""
-    outcomes = outcomes_of(lines_of("run"))
+    outcomes = Tally.of(lines_of("run")).outcomes
     assert outcomes["IX-STREAM-012"] == "fail"
     assert outcomes["IX-USAGE-001"] == "warn"
     assert outcomes["IX-STREAM-003"] == "pass"
