@@ -21,7 +21,12 @@ from conformance.generate.tools import SERVER_TOOLS, uses
 
 __all__ = ["Streamed", "streams"]
 
-_ANNOTATIONS = ("url_citation", "file_citation", "place_citation")
+_CITATIONS = {  # what a tool found is cited so
+    "google_search": "url_citation",
+    "url_context": "url_citation",
+    "google_maps": "place_citation",
+    "file_search": "file_citation",
+}
 _PNG = "iVBORw0KGgo="
 _REFUSED_WITH = {  # a request with both is refused
     "file_search": {"google_search", "url_context"},
@@ -167,16 +172,17 @@ class _Writer:
         """Draw a text in fragments, then what is marked in it."""
         text = self._draw(values.TEXTS)
         deltas: list[dict[str, Any]] = [{"text": part, "type": "text"} for part in self._cut(text)]
-        if text and self._draw(values.FLAGS):
-            marks = [self._annotation(text) for _ in range(self._draw(st.integers(0, 2)))]
+        kinds = [kind for tool, kind in _CITATIONS.items() if tool in self._tools]
+        if text and kinds and self._draw(values.FLAGS):
+            marks = [self._citation(text, kinds) for _ in range(self._draw(st.integers(0, 2)))]
             deltas.append({"annotations": marks, "type": "text_annotation_delta"})
         return deltas
 
-    def _annotation(self, text: str) -> dict[str, Any]:
+    def _citation(self, text: str, kinds: list[str]) -> dict[str, Any]:
         """Draw a mark on some characters; its offsets count bytes of UTF-8."""
         start = self._draw(st.integers(0, len(text) - 1))
         end = self._draw(st.integers(start + 1, len(text)))
-        kind = self._draw(st.sampled_from(_ANNOTATIONS))
+        kind = self._draw(st.sampled_from(kinds))
         mark = self._draw(instances(f"interactions/annotation_{kind}"))
         span = {"start_index": len(text[:start].encode()), "end_index": len(text[:end].encode())}
         source = (

@@ -18,6 +18,7 @@ __all__ = [
     "answers_fit_the_schema",
     "bit_rates_go_with_mp3_and_opus",
     "generated_images_can_be_opened",
+    "image_config_is_not_sent",
     "media_arrive_as_asked",
     "pictures_are_asked_for_as_jpeg",
     "ratios_are_width_to_height",
@@ -33,9 +34,9 @@ _ENFORCED = frozenset(
     anyOf""".split()
 )
 _IGNORED = frozenset(
-    """minLength maxLength minProperties maxProperties uniqueItems contains minContains maxContains pattern const
-    oneOf allOf not if then else patternProperties propertyNames dependentRequired dependentSchemas multipleOf
-    exclusiveMinimum exclusiveMaximum unevaluatedItems unevaluatedProperties""".split()
+    """minLength maxLength minProperties maxProperties uniqueItems contains minContains maxContains pattern
+    const oneOf allOf not if then else patternProperties propertyNames dependentRequired dependentSchemas
+    multipleOf exclusiveMinimum exclusiveMaximum unevaluatedItems unevaluatedProperties""".split()
 )
 _JSON = "application/json"
 
@@ -190,6 +191,17 @@ def schemas_go_with_json(trace: Trace) -> Iterator[Verdict]:
                 )
             case {"mime_type": str()}:
                 yield kept(_asked(call))
+
+
+def image_config_is_not_sent(trace: Trace) -> Iterator[Verdict]:
+    """The form of pictures is asked for in response_format, not in image_config (IX-FORMAT-009)."""
+    for call in trace.calls:
+        match call.asked:
+            case {"generation_config": {"image_config": _}} if call.operation == "create":
+                place = "/generation_config/image_config"
+                yield broken(_asked(call), place, "image_config gave way to response_format")
+    for call, _, _ in _formats(trace, "image"):
+        yield kept(_asked(call))
 
 
 def ratios_are_width_to_height(trace: Trace) -> Iterator[Verdict]:

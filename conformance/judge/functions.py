@@ -208,10 +208,8 @@ def _asked_before(trace: Trace, call: Call) -> list[dict[str, Any]] | None:
     """The function calls that a request can answer; None when a turn of its history is not in the trace."""
     match call.asked:
         case {"previous_interaction_id": str(previous)}:
-            before = trace.answering(previous)
-            if before is None or before.position >= call.position:
-                return None
-            return _function_calls(before.steps)
+            before = trace.answering(previous, before=call.position)
+            return None if before is None else _function_calls(before.steps)
         case {"input": [*_]}:
             return _function_calls(input_steps(call))
     return None

@@ -8,14 +8,14 @@ Pure: no I/O, no clock, no SDK. The same code judges recordings, live runs and c
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any, TypeAlias
 
 from conformance.contract.registry import CheckRef, Requirement, registry
 from conformance.contract.store import contract
 from conformance.errors import RequirementBroken
-from conformance.judge.verdict import Report, SeenDrift, Verdict, outcome_of
+from conformance.judge.verdict import Outcome, Report, SeenDrift, Verdict, outcome_of
 from conformance.wire.trace import Document, Event, Trace, is_placeholder
 
 __all__ = ["find_check", "judge"]
@@ -37,15 +37,27 @@ def judge(trace: Trace, *, closed: bool = False, parties: Collection[str] = ("se
     parties: whose conduct is judged; a deliberately wrong request is nobody's fault when only "server" is.
     """
     report = Report(trace.name)
-    for requirement in registry().values():
-        outcome = outcome_of(requirement)
-        for check in requirement.checks:
-            if check.schema is None:
-                for verdict in find_check(check)(trace, **dict(check.arguments)):
-                    _sign(report, requirement, outcome, verdict, parties)
+    for requirement, outcome, check in _plan():
+        for verdict in check(trace):
+            _sign(report, requirement, outcome, verdict, parties)
     for schema, place, value in _values(trace):
         _judge_shape(report, schema, place, value, closed=closed, parties=parties)
     return report
+
+
+@cache
+def _plan() -> tuple[tuple[Requirement, Outcome, CheckFunction], ...]:
+    """Every check of every requirement, its arguments filled in, with the outcome when it is broken."""
+    return tuple(
+        (
+            requirement,
+            outcome_of(requirement),
+            partial(find_check(check), **dict(check.arguments)) if check.arguments else find_check(check),
+        )
+        for requirement in registry().values()
+        for check in requirement.checks
+        if check.schema is None
+    )
 
 
 def _party(requirement: Requirement, verdict: Verdict) -> str:
@@ -55,7 +67,7 @@ def _party(requirement: Requirement, verdict: Verdict) -> str:
 
 
 def _sign(
-    report: Report, requirement: Requirement, outcome: Any, verdict: Verdict, parties: Collection[str]
+    report: Report, requirement: Requirement, outcome: Outcome, verdict: Verdict, parties: Collection[str]
 ) -> None:
     party = _party(requirement, verdict)
     if party not in parties:

@@ -288,13 +288,15 @@ def media_sections_run_forwards(trace: Trace) -> Iterator[Verdict]:
     for request, asked in _requests(trace):
         for place, block in _media(asked):
             processing = block.get("processing")
+            start: float | None
+            end: float | None
             match processing:
-                case {"start_offset": str(), "end_offset": str()} as section:
-                    start, end = _seconds(section["start_offset"]), _seconds(section["end_offset"])
-                case {"page_options": {"start_page": int(start), "end_page": int(end)}}:
-                    end += 1  # the last page is read too
-                case {"page_options": {"start_page": int(start)}}:
-                    end = start + 1
+                case {"start_offset": str(begins), "end_offset": str(ends)}:
+                    start, end = _seconds(begins), _seconds(ends)
+                case {"page_options": {"start_page": int(first), "end_page": int(last)}}:
+                    start, end = first, last + 1  # the last page is read too
+                case {"page_options": {"start_page": int(first)}}:
+                    start, end = first, first + 1
                 case _:
                     continue
             if start is None or end is None:
@@ -340,10 +342,15 @@ def answered_ids(calls: Collection[Call]) -> list[str]:
 
 
 def altered(found: str, known: Collection[str]) -> str:
-    """The known text that was cut, prolonged or changed in case to give this one; "" for none."""
+    """The known id that was cut, prolonged or changed in case to give this one; "" for none.
+
+    A number at the end makes another id, as in `turn-1` and `turn-12`.
+    """
     for told in known:
-        shorter, longer = sorted((found.casefold(), told.casefold()), key=len)
-        if found != told and len(shorter) >= 8 and shorter in longer:
+        shorter, longer = sorted((found, told), key=len)
+        rest = longer.replace(shorter, "", 1)
+        is_part = len(shorter) >= 8 and len(told) >= 20 and shorter in longer and not rest.isdigit()
+        if found != told and (is_part or found.casefold() == told.casefold()):
             return told
     return ""
 

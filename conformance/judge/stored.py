@@ -37,10 +37,14 @@ def asks_for_a_stream(call: Call) -> bool:
 
 def maker_of(trace: Trace, call: Call) -> Call | None:
     """The create that made the interaction which a later call of the same caller names in its path."""
-    made = trace.answering(call.id)
-    if made is None or made.operation != "create" or made.position >= call.position:
-        return None
-    return made if isinstance(made.asked, dict) and _same_caller(made, call) else None
+    for made in trace.earlier(call):
+        if (
+            made.operation == "create"
+            and made.interaction is not None
+            and made.interaction.get("id") == call.id
+        ):
+            return made if isinstance(made.asked, dict) and _same_caller(made, call) else None
+    return None
 
 
 def deleted_before(trace: Trace, call: Call) -> bool:

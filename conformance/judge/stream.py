@@ -37,7 +37,7 @@ __all__ = [
 
 _TERMINAL = ("interaction.completed", "error")
 _FOUND_EARLY = frozenset(
-    "invalid_request parameter_unknown authentication permission_denied not_found model_not_found".split()
+    "parameter_unknown authentication permission_denied not_found model_not_found".split()
 )
 _LEGACY = {
     "interaction.start": "interaction.created",
@@ -331,7 +331,8 @@ def running_usage_grows(trace: Trace) -> Iterator[Verdict]:
 def early_failures_have_a_status(trace: Trace) -> Iterator[Verdict]:
     """What is wrong before a stream begins is refused by HTTP status (IX-STREAM-051).
 
-    The body of the refusal may be JSON or one framed error event: both were recorded.
+    The body of the refusal may be JSON or one framed error event: both were recorded. `invalid_request`
+    proves nothing, since an overload in mid-stream was called so too.
     """
     for call in trace.calls:
         if call.operation != "create" or call.status is None or not _asks_for_events(call):

@@ -69,8 +69,8 @@ def previous_ids_are_echoed_unchanged(trace: Trace) -> Iterator[Verdict]:
 def answers_hold_this_turn_alone(trace: Trace) -> Iterator[Verdict]:
     """The answer of a follow-up holds its own steps, not those of the turn before (IX-TURN-015)."""
     for call, previous in _follow_ups(trace):
-        before = trace.answering(previous)
-        if before is None or not before.steps or before.position >= call.position:
+        before = trace.answering(previous, before=call.position)
+        if before is None or not before.steps:
             continue
         old, new = before.steps, call.steps
         if len(new) > len(old) and new[: len(old)] == old:
@@ -84,7 +84,7 @@ def stored_text_is_the_streamed_text(trace: Trace) -> Iterator[Verdict]:
     for call in trace.calls:
         if call.operation != "get" or call.stream is not None or call.interaction is None:
             continue
-        streamed = trace.answering(call.id)
+        streamed = trace.answering(call.id, before=call.position)
         if streamed is None or streamed.stream is None or streamed.stream.completed is None:
             continue
         if call.text == streamed.text:
@@ -123,8 +123,8 @@ def _stored_follow_ups(trace: Trace) -> Iterator[tuple[Call, Call]]:
     for call in trace.calls:
         match call.asked:
             case {"previous_interaction_id": str(previous)} if call.operation == "create":
-                before = trace.answering(previous)
-                if before is not None and before.position < call.position:
+                before = trace.answering(previous, before=call.position)
+                if before is not None:
                     yield call, before
 
 

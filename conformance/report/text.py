@@ -204,7 +204,7 @@ def render_requirement(requirement: Requirement) -> Iterator[str]:
     yield f"    {requirement.says}"
     if requirement.why:
         yield f"    why       {requirement.why}"
-    yield f"    level     {requirement.level}, for the {requirement.party}; {requirement.confidence}"
+    yield f"    level     {requirement.level}, for {_whom(requirement)}; {requirement.confidence}"
     yield f"    source    {requirement.source}"
     if requirement.conflict:
         yield f"    conflict  {requirement.conflict}"
@@ -215,3 +215,7 @@ def render_requirement(requirement: Requirement) -> Iterator[str]:
         yield f"    excluded  {requirement.excluded}"
     if requirement.pending:
         yield f"    pending   {requirement.pending}"
+
+
+def _whom(requirement: Requirement) -> str:
+    return "client and server" if requirement.party == "both" else f"the {requirement.party}"

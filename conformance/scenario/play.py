@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from conformance.errors import TargetUnreachable
 from conformance.scenario.expectation import misses_of
 from conformance.scenario.scenario import Scenario, ScenarioCall, fill
 from conformance.scenario.target import Target
@@ -39,19 +40,21 @@ class Played:
     """What came of it.
 
     stopped: why the calls after the last one were not sent; empty when all were.
+    unreachable: it stopped because nobody answered any more.
     """
 
     scenario: Scenario
     trace: Trace = field(default_factory=lambda: Trace(()))
     misses: list[Miss] = field(default_factory=list)
     stopped: str = ""
+    unreachable: bool = False
 
 
 def play(scenario: Scenario, target: Target, *, api_version: str = "v1beta") -> Played:
     """Send the calls of a scenario and keep what was exchanged.
 
     Raises:
-        TargetUnreachable: there is no answer to judge.
+        TargetUnreachable: there is not one answer to judge.
         CassetteMiss: the scenario was edited after its cassette was recorded.
     """
     played = Played(scenario)
@@ -59,7 +62,13 @@ def play(scenario: Scenario, target: Target, *, api_version: str = "v1beta") -> 
     values: dict[str, Any] = dict(scenario.given)
     for call in scenario.calls:
         request = build_request(call, values, target, api_version)
-        answered = target.send(request)
+        try:
+            answered = target.send(request)
+        except TargetUnreachable as error:
+            if not exchanges:
+                raise
+            played.stopped, played.unreachable = f"at the call {call.name}: {error}", True
+            break
         exchanges.append(
             Exchange(answered.request, answered.response, call.name, witnessed=answered.witnessed)
         )

@@ -31,7 +31,7 @@ from conformance.judge.judge import judge
 from conformance.judge.verdict import Outcome, Report, Verdict
 from conformance.report.record import Line, exchange_lines, report_lines
 from conformance.scenario.play import Played, play
-from conformance.scenario.scenario import SUFFIX, Scenario, read_scenario, scenario_id
+from conformance.scenario.scenario import SUFFIX, read_scenario, scenario_id
 from conformance.scenario.target import CassetteTarget, HttpTarget, Target
 from conformance.wire.redaction import redact, redact_text
 from conformance.wire.trace import Place, Trace
@@ -257,11 +257,18 @@ def _judged(subject: str, target: str, targets: Targets, played: Played, seconds
     own = target in _OWN
     report.findings.extend(_cuts(played))
     report.findings.extend(_expectations(played, own=own))
-    report.findings.extend(_unobserved(played.scenario, report, played, live=target == "live"))
+    report.findings.extend(_unobserved(played, report, weak=target == "live" or played.unreachable))
     secrets = _secrets(target, targets)
     exchanges = [redact(call.exchange, secrets) for call in played.trace.calls]
     trace = Trace.of(exchanges, played.trace.name)
-    summary = _summary(subject, target, played.scenario.file, report.outcome, played.stopped)
+    summary = _summary(
+        subject,
+        target,
+        played.scenario.file,
+        report.outcome,
+        played.stopped,
+        exit_code=5 if played.unreachable else 0,
+    )
     summary |= {
         "title": played.scenario.title,
         "requests": len(exchanges),
@@ -285,15 +292,15 @@ def _expectations(played: Played, *, own: bool) -> Iterator[Verdict]:
         yield Verdict(outcome, Place(miss.exchange, "response"), "", f"{miss.message}", "", "server")
 
 
-def _unobserved(scenario: Scenario, report: Report, played: Played, *, live: bool) -> Iterator[Verdict]:
-    """What the scenario is meant to show and did not."""
+def _unobserved(played: Played, report: Report, *, weak: bool) -> Iterator[Verdict]:
+    """What the scenario is meant to show and did not; `weak` where that may not be the endpoint's doing."""
     outcomes = report.outcomes()
     last = Place(max(0, len(played.trace.calls) - 1), "response")
-    for name in scenario.exercises:
+    for name in played.scenario.exercises:
         requirement = registry()[name]
         if name in outcomes or requirement.level != "must" or requirement.party == "client":
             continue
-        outcome: Outcome = "inconclusive" if live else "untestable"
+        outcome: Outcome = "inconclusive" if weak else "untestable"
         message = played.stopped or "nothing in this conversation showed it"
         yield Verdict(outcome, last, "", message, name, "server")
 

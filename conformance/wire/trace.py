@@ -342,11 +342,14 @@ class Trace:
         """The calls before one."""
         return self.calls[: call.position]
 
-    def answering(self, interaction_id: object) -> Call | None:
-        """The call whose answer has this id; None for placeholders and for ids from elsewhere."""
+    def answering(self, interaction_id: object, *, before: int | None = None) -> Call | None:
+        """The last call whose answer has this id, `before` a position; None for placeholders and others' ids.
+
+        The last, because a run in the background is answered again each time that it is polled.
+        """
         if not isinstance(interaction_id, str) or not interaction_id or is_placeholder(interaction_id):
             return None
-        for call in self.calls:
+        for call in reversed(self.calls[:before]):
             if call.interaction is not None and call.interaction.get("id") == interaction_id:
                 return call
         return None

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from conformance.wire.fold import fold
-from tests.server.requests import REQUESTS
+from tests.server.questions import REQUESTS
 from tests.server.talking import PATH, Talk, events_of, json_of, refusal_of, text_of
 
 ASK: dict[str, Any] = {"input": "Explain how AI works in detail", "background": True}

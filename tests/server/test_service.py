@@ -8,7 +8,7 @@ import pytest
 
 from conformance.contract.store import contract
 from conformance.wire.fold import fold
-from tests.server.requests import REQUESTS
+from tests.server.questions import REQUESTS
 from tests.server.talking import PATH, Talk, events_of, refusal_of, text_of
 
 if TYPE_CHECKING:

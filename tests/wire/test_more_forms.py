@@ -57,7 +57,8 @@ def test_a_har_archive_gives_the_exchanges_of_this_api(tmp_path: Path) -> None:
     recording = read(tmp_path, har_of("multi_turn_stored"))
 
     assert recording.form == "HAR archive"
-    assert [call.operation for call in recording.trace.calls] == ["create", "create"]
+    told = conversation("multi_turn_stored")
+    assert [call.asked for call in recording.trace.calls] == [call.asked for call in told.calls]
     report = judge(recording.trace)
     assert not report.findings
     assert report.passes["IX-TURN-003"]
