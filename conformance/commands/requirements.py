@@ -4,9 +4,13 @@ import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import get_args
 
+import yaml
+
+from conformance.contract.places import folder
 from conformance.contract.registry import Confidence, Level, Party, Requirement, registry
 from conformance.contract.validation import nearest
 from conformance.errors import UsageRefused
@@ -46,7 +50,8 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(json.dumps([asdict(requirement) for requirement in chosen], indent=2))
     elif options.ids:
-        print("\n".join(line for requirement in chosen for line in render_requirement(requirement)))
+        for requirement in chosen:
+            print("\n".join([*render_requirement(requirement), *_violations(requirement)]))
     else:
         for one in chosen:
             print(f"{one.id:<15} {one.level:<6} {one.party:<6} {one.confidence:<10} {one.says}")
@@ -54,6 +59,17 @@ def run(options: argparse.Namespace) -> int:
         told = ", ".join(f"{states[name]} {name}" for name in _STATES if states[name])
         print(f"{len(chosen)} of {len(registry())} requirements: {told or 'none'}", file=sys.stderr)
     return 0
+
+
+def _violations(requirement: Requirement) -> Iterator[str]:
+    """Show the committed conversations that break a requirement: each is one right conversation, changed."""
+    for path in sorted(folder("violations").glob(f"{requirement.id}-*.yaml")):
+        violation = yaml.safe_load(path.read_bytes())
+        yield f"    broken by {path.stem.removeprefix(requirement.id).strip('-').replace('-', ' ')}"
+        for change in violation["patch"]:
+            value = f" = {json.dumps(change['value'])}" if "value" in change else ""
+            yield f"              {change['op']} {change['path']}{value}"[:150]
+        yield f"              says: {violation['says']}"[:150]
 
 
 def _named(name: str) -> Requirement:

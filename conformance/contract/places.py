@@ -1,4 +1,4 @@
-"""Where the data folders lie: beside the package in a checkout, inside it in an installed wheel.
+"""Where the data folders lie: beside the package (or in `tests`) in a checkout, inside it in an installed wheel.
 
 folder("schemas") / "interactions" / "event.json"
 """
@@ -13,12 +13,12 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def folder(name: str) -> Path:
-    """Give the folder `schemas`, `scenarios` or `cassettes`, wherever this installation keeps it.
+    """Give the folder `schemas`, `scenarios`, `cassettes` or `violations`, wherever this installation keeps it.
 
     Raises:
         DataFolderMissing: the installation has no such folder.
     """
-    for place in (PACKAGE / name, PACKAGE.parent / name):
+    for place in (PACKAGE / name, PACKAGE.parent / name, PACKAGE.parent / "tests" / name):
         if place.is_dir():
             return place
     raise DataFolderMissing(name)

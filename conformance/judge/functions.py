@@ -101,12 +101,10 @@ def _choice(call: Call) -> tuple[str | None, list[str] | None]:
 def _answered(trace: Trace) -> Iterator[Call]:
     """The creates whose request is known and whose answer is a whole, finished interaction."""
     for call in trace.calls:
-        if call.operation == "create" and isinstance(call.asked, dict) and call.interaction is not None:
-            if (
-                call.interaction.get("status") in ("completed", "requires_action")
-                and not call.exchange.excerpt
-            ):
-                yield call
+        if call.operation != "create" or not isinstance(call.asked, dict) or call.interaction is None:
+            continue
+        if call.interaction.get("status") in ("completed", "requires_action") and not call.exchange.excerpt:
+            yield call
 
 
 def asking_for_functions_requires_action(trace: Trace) -> Iterator[Verdict]:
@@ -282,7 +280,7 @@ def _stateless_answers(trace: Trace) -> Iterator[tuple[Document, list[dict[str, 
 
 
 def history_is_sent_again(trace: Trace) -> Iterator[Verdict]:
-    """Without stored state the result comes after the user's input and every step of the model (IX-FUNC-016)."""
+    """Without stored state a result follows the user's input and all steps of the model (IX-FUNC-016)."""
     for request, sent, received in _stateless_answers(trace):
         kinds = [step.get("type") for step in sent]
         missing = [

@@ -156,7 +156,7 @@ def user_input_is_not_repeated(trace: Trace) -> Iterator[Verdict]:
 
 
 def foreground_creates_end(trace: Trace) -> Iterator[Verdict]:
-    """A create that is neither streamed nor in the background answers when its turn has ended (IX-CREATE-019)."""
+    """A create, neither streamed nor in the background, answers when its turn has ended (IX-CREATE-019)."""
     for call, asked, told in _creates(trace):
         if asked.get("background") or call.stream is not None:
             continue

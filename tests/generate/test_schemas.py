@@ -88,13 +88,18 @@ def test_a_schema_that_holds_itself_ends(tmp_path: Path) -> None:
         assert _depth(value) <= 4
 
     ends()
-    assert _depth(find(instances("tree", depth=5, store=store), lambda value: _depth(value) > 2)) == 3
+    deep = find(
+        instances("tree", depth=5, store=store), lambda value: _depth(value) > 2, settings=examples(500)
+    )
+    assert _depth(deep) == 3
 
 
 @pytest.mark.parametrize("decisive", ["agent", "model"])
 def test_each_case_of_an_if_is_drawn(decisive: str) -> None:
     """Requests for an agent and requests for a model."""
-    assert decisive in find(instances("interactions/create_request"), lambda value: decisive in value)
+    name = "interactions/create_request"
+
+    assert decisive in find(instances(name), lambda value: decisive in value, settings=examples(500))
 
 
 @examples(50)
