@@ -7,8 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from conformance.contract.coverage import Coverage
+from conformance.contract.validation import Branch
 from conformance.judge.judge import judge
-from conformance.report.record import Line, Record, file_line, footer_line, header_line, report_lines
+from conformance.report.record import (
+    Line,
+    Record,
+    coverage_line,
+    file_line,
+    footer_line,
+    header_line,
+    report_lines,
+)
 from conformance.report.tally import Tally
 from conformance.report.text import render_lint
 from conformance.wire.recording import Recording, find_files, read_all
@@ -66,6 +76,7 @@ def lint_lines(options: argparse.Namespace) -> Iterator[Line]:
     """Give the lines of the record, file by file."""
     parties = (options.party,) if options.party else ("server", "client")
     paths = [str(path) for path in find_files(options.paths)]
+    branches: set[Branch] = set()
     found = read_all(paths, excerpt=options.excerpt, largest_bytes=options.max_mb * 1024 * 1024)
     for recording in _with_progress(found, len(paths)):
         if not isinstance(recording, Recording):
@@ -77,6 +88,8 @@ def lint_lines(options: argparse.Namespace) -> Iterator[Line]:
             report = judge(trace, closed=options.closed, parties=parties)
             yield file_line(recording.file, form=recording.form, outcome=report.outcome)
             yield from report_lines(recording.file, report, trace)
+            branches |= report.branches
+    yield coverage_line("", Coverage.of(branches))
 
 
 def _with_progress(found: Iterator[T], total: int) -> Iterator[T]:

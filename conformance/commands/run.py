@@ -11,7 +11,14 @@ from conformance.commands.shared import (
     scenario_files,
     target_options,
 )
-from conformance.report.record import Line, Record, default_path, footer_line, header_line
+from conformance.report.record import (
+    Line,
+    Record,
+    coverage_line,
+    default_path,
+    footer_line,
+    header_line,
+)
 from conformance.report.tally import Tally
 from conformance.report.text import render_run, render_total
 from conformance.running import run_scenarios
@@ -57,14 +64,17 @@ def run(options: argparse.Namespace) -> int:
     with Record(path, header) as record:
 
         def take(line: Line) -> None:
-            record.write(line)
             tally.add(line)
+            if line["type"] == "coverage" and line["subject"]:
+                return  # the record holds the sum
+            record.write(line)
             lines.append(line)
 
         for fault in run_scenarios(
             files, asked, take, workers=options.workers, pytest_options=options.pytest_options
         ):
             take({"type": "fault", "message": fault})
+        take(coverage_line("", tally.coverage))
         code = tally.exit_code(strict=options.strict)
         take(footer := footer_line(code, tally.counts()))
     if record.problem:

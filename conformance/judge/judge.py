@@ -140,6 +140,7 @@ def _judge_shape(
     parties: Collection[str],
 ) -> None:
     found = contract().validate(schema, value)
+    report.branches |= found.branches
     side = "client" if subject.place.side == "request" else "server"
     if side not in parties:
         return

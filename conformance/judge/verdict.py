@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from conformance.contract.registry import Requirement
+from conformance.contract.validation import Branch
 from conformance.wire.trace import Place
 
 __all__ = ["OUTCOMES", "Outcome", "Report", "SeenDrift", "Subject", "Verdict", "broken", "kept", "worst"]
@@ -106,12 +107,14 @@ class Report:
     passes: how often each requirement was kept.
     findings: every verdict that is not a pass, in the order of the requirements.
     drift: what the contract does not know; no outcome of its own.
+    branches: which kinds, words and fields of the schemas its values took; `contract.coverage` counts them.
     """
 
     name: str = ""
     passes: Counter[str] = field(default_factory=Counter)
     findings: list[Verdict] = field(default_factory=list)
     drift: list[SeenDrift] = field(default_factory=list)
+    branches: set[Branch] = field(default_factory=set)
 
     @property
     def judged(self) -> int:

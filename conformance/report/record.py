@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeAlias
 
+from conformance.contract.coverage import Coverage
 from conformance.contract.places import PACKAGE, folder
 from conformance.judge.verdict import Report, Verdict
 from conformance.wire.exchange import Exchange, Request, Response
@@ -30,6 +31,7 @@ __all__ = [
     "FORMAT",
     "Line",
     "Record",
+    "coverage_line",
     "default_path",
     "exchange_lines",
     "file_line",
@@ -148,6 +150,11 @@ def file_line(
         "problem": problem,
         "hint": hint,
     }
+
+
+def coverage_line(subject: str, coverage: Coverage) -> Line:
+    """Which kinds, words and fields of the schemas a conversation, or with no subject a whole run, has shown."""
+    return {"type": "coverage", "subject": subject, **coverage.to_json()}
 
 
 def exchange_lines(subject: str, exchanges: Iterable[Exchange]) -> Iterator[Line]:

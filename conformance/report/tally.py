@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from conformance.contract.coverage import Coverage
 from conformance.contract.registry import Requirement, registry
 from conformance.judge.verdict import Outcome, worst
 from conformance.report.record import Line
@@ -57,6 +58,7 @@ class Tally:
     findings: by outcome, requirement (or message, where nothing could be seen) and subject.
     drift: what the contract does not know, with how often it was seen.
     requests: the request of each exchange, for sending it again.
+    coverage: which kinds, words and fields of the schemas were shown.
     """
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -67,6 +69,7 @@ class Tally:
     files: list[Line] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     requests: dict[tuple[str, int], Any] = field(default_factory=dict)
+    coverage: Coverage = field(default_factory=Coverage)
 
     @classmethod
     def of(cls, lines: Iterable[Line]) -> Self:
@@ -93,6 +96,8 @@ class Tally:
                 self.files.append(line)
             case "exchange":
                 self.requests[line["subject"], line["exchange"]] = line["request"]
+            case "coverage":
+                self.coverage = self.coverage.merged(Coverage.from_json(line))
             case "fault":
                 self.faults.append(line["message"])
 

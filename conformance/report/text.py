@@ -18,6 +18,7 @@ from conformance.report.tally import Finding, Tally
 
 __all__ = [
     "render_areas",
+    "render_coverage",
     "render_drift",
     "render_findings",
     "render_lint",
@@ -148,6 +149,14 @@ def render_total(tally: Tally, *, subjects: str) -> str:
     return f"{sum(counts.values())} requirements: {told} · {subjects}"
 
 
+def render_coverage(tally: Tally, *, verbose: bool) -> Iterator[str]:
+    """How much of the schemas was shown; with `verbose` schema by schema, and what never was."""
+    if tally.coverage.count:
+        total, *rest = tally.coverage.text().splitlines()
+        yield f"schemas: {total} shown"
+        yield from (f"    {line}" for line in rest if verbose)
+
+
 def render_run(tally: Tally, *, verbose: bool) -> Iterator[str]:
     """A run of scenarios: findings, what could not be played, drift, scenarios, requirements."""
     yield from render_findings(tally)
@@ -164,6 +173,7 @@ def render_run(tally: Tally, *, verbose: bool) -> Iterator[str]:
     if tally.judged:
         yield "requirements"
         yield from render_requirements(tally) if verbose else render_areas(tally)
+        yield from render_coverage(tally, verbose=verbose)
 
 
 def _problems(summaries: list[Line], faults: list[str]) -> Iterator[str]:
@@ -193,6 +203,7 @@ def render_lint(tally: Tally, *, verbose: bool) -> Iterator[str]:
     yield from render_drift(tally)
     if verbose:
         yield from render_requirements(tally)
+    yield from render_coverage(tally, verbose=verbose)
     judged = sum(not line["note"] and not line["problem"] for line in tally.files)
     total = render_total(tally, subjects=f"{judged} of {_count(len(tally.files), 'file')} judged")
     yield total if judged else f"{total} · nothing was judged"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from conformance.contract.coverage import Coverage
 from conformance.contract.places import folder
 from conformance.contract.registry import registry
 from conformance.errors import (
@@ -29,7 +30,7 @@ from conformance.errors import (
 )
 from conformance.judge.judge import judge
 from conformance.judge.verdict import Outcome, Report, Verdict
-from conformance.report.record import Line, exchange_lines, report_lines
+from conformance.report.record import Line, coverage_line, exchange_lines, report_lines
 from conformance.scenario.play import Played, play
 from conformance.scenario.scenario import SUFFIX, read_scenario, scenario_id
 from conformance.scenario.target import CassetteTarget, HttpTarget, Target
@@ -275,7 +276,12 @@ def _judged(subject: str, target: str, targets: Targets, played: Played, seconds
         "seconds": round(seconds, 4),
         "exercises": list(played.scenario.exercises),
     }
-    return [summary, *exchange_lines(subject, exchanges), *report_lines(subject, report, trace)]
+    return [
+        summary,
+        *exchange_lines(subject, exchanges),
+        *report_lines(subject, report, trace),
+        coverage_line(subject, Coverage.of(report.branches)),
+    ]
 
 
 def _cuts(played: Played) -> Iterator[Verdict]:

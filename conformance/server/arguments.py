@@ -108,6 +108,8 @@ def _resolved(schema: Any, root: Mapping[str, Any], *, deep: bool = False) -> Ma
     """Follow local references and take the first way of a union, or null where it is deep enough."""
     for _ in range(_DEPTH):
         match schema:
+            case {"$ref": "#"}:
+                schema = root
             case {"$ref": str(reference)} if reference.startswith("#/"):
                 schema = _at(root, reference)
             case {"anyOf": [first, *others]} | {"oneOf": [first, *others]}:

@@ -16,7 +16,7 @@ Which requests
 What is answered
     error      a code of the documented table, or an HTTP status: 429, "service_unavailable", "safety"
     message    its words
-    as         how it is told: "json" (default), "framed" (the same status, as an event), "front_end" (as a
+    form       how it is told: "json" (default), "framed" (the same status, as an event), "front_end" (as a
                google.rpc.Status), "event" (an `error` event in a stream that began well), "status" (200, the
                interaction has failed and says so in `errors`)
     retry_after  the value of a Retry-After header, seconds or a date
@@ -53,7 +53,7 @@ __all__ = ["HEADER", "Control", "control_of", "split_key"]
 
 HEADER = "x-conformance-control"
 _OPERATIONS = frozenset({"create", "get", "cancel", "delete"})
-_WAYS = frozenset({"json", "framed", "front_end", "event", "status"})
+_FORMS = frozenset({"json", "framed", "front_end", "event", "status"})
 _STATUSES = frozenset({"failed", "incomplete", "budget_exceeded", "cancelled"})
 _MOST = 10_000_000
 
@@ -73,7 +73,7 @@ class Control:
     code: str = ""
     http: int = 0
     message: str = ""
-    way: str = "json"
+    form: str = "json"
     retry_after: str = ""
     status: str = ""
     plan: Plan | None = None
@@ -106,7 +106,7 @@ def control_of(header: str | None, suffix: str) -> Control | None:
         code=code,
         http=http,
         message=reader.text("message"),
-        way=reader.word("as", _WAYS, "json"),
+        form=reader.word("form", _FORMS, "json"),
         retry_after=str(reader.take("retry_after", (int, str), "")),
         status=reader.word("status", _STATUSES, ""),
         after=reader.whole("after", 1),

@@ -28,6 +28,10 @@ _MESSAGES = {
 }
 
 
+# Python has called these by other names before.
+_RENAMED = {413: "content_too_large", 422: "unprocessable_content"}
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """How the bytes of an answer get out, and whose they are."""
@@ -48,11 +52,11 @@ def error_answer(control: Control) -> Answer:
     """Answer with the error of a control."""
     message = _message(control)
     retry = (("Retry-After", control.retry_after),) if control.retry_after else ()
-    if control.way == "front_end":
+    if control.form == "front_end":
         answer = FrontEndRefused(control.http, message).answer()
         return replace(answer, headers=(*answer.headers, *retry))
     error = {"message": message, "code": _code(control)}
-    if control.way == "framed":
+    if control.form == "framed":
         stream = event_stream([_error_frame(control)])
         return replace(stream, status=control.http, headers=(*stream.headers, *retry))
     return json_answer(control.http, {"error": error}, *retry)
@@ -60,7 +64,7 @@ def error_answer(control: Control) -> Answer:
 
 def ended(body: dict[str, Any], control: Control) -> dict[str, Any]:
     """Give an interaction the end that a control asks for: a status, and errors where it failed."""
-    status = control.status or ("failed" if control.way == "status" and control.code else "")
+    status = control.status or ("failed" if control.form == "status" and control.code else "")
     if not status:
         return body
     steps = body.get("steps", [])
@@ -79,7 +83,7 @@ def ended(body: dict[str, Any], control: Control) -> dict[str, Any]:
 
 def controlled(answer: Answer, control: Control, account: str) -> Answer:
     """Give an answer as a control wants it to get out."""
-    if control.code and control.way == "event" and answer.chunked:
+    if control.code and control.form == "event" and answer.chunked:
         writes = (*answer.writes[: control.after], _error_frame(control))
         answer = replace(answer, writes=writes)
     return replace(answer, delivery=_delivery_of(control, account))
@@ -102,7 +106,10 @@ def _code(control: Control) -> str:
     """Give the code; what the table does not know is the status in snake case, as documented."""
     if control.code != "unknown":
         return control.code
+    if control.http in _RENAMED:
+        return _RENAMED[control.http]
     try:
-        return HTTPStatus(control.http).phrase.lower().replace(" ", "_").replace("-", "_").replace("'", "")
+        phrase = HTTPStatus(control.http).phrase
     except ValueError:
         return "unknown"
+    return phrase.lower().replace("'", "").replace(" ", "_").replace("-", "_")

@@ -14,7 +14,7 @@ _LONGEST = 10_000
 _DEEPEST = 50
 _CLASSES = {"d": "0", "w": "a", "s": " ", "D": "a", "W": "-", "S": "a"}
 _RANGES = {"d": ["09"], "w": ["az", "AZ", "09", "__", "éé"], "s": ["  ", "\t\r"]}
-_CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "0": "\0"}
+_CONTROLS = {"a": "\a", "n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"}
 _TRIED = "aA0 -_.,:;/@#!~é"
 
 
@@ -91,7 +91,8 @@ class _Reader:
                 self.understood &= self._at == 1
                 return ""
             case "$":
-                self.understood &= self._peek() in ("", "|", ")")
+                alone = not self._pattern[self._at :].strip(")")
+                self.understood &= alone or (depth == 0 and self._peek() == "|")
                 return ""
             case literal:
                 return literal
@@ -112,7 +113,7 @@ class _Reader:
 
     def _escape(self) -> str:
         letter = self._take()
-        if letter in ("b", "B", "A", "Z", "z") or (letter.isdecimal() and letter != "0"):
+        if letter in ("b", "B", "A", "Z", "z") or letter.isdecimal():
             self.understood = False
             return ""
         if letter in ("x", "u"):
@@ -171,8 +172,9 @@ class _Reader:
                 least, most = 1, _LONGEST
             case "{":
                 least, most = self._bounds()
-        if self._peek() in ("?", "+") and self._pattern[self._at - 1 : self._at] in ("*", "?", "+", "}"):
-            self._take()
+        if self._pattern[self._at - 1 : self._at] in ("*", "?", "+", "}"):
+            self._takes("?")
+            self.understood &= self._peek() not in ("*", "?", "+", "{")
         more = min(self._missing, most - least)
         self._missing -= more
         return least + more

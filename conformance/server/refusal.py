@@ -23,10 +23,8 @@ CODES = {
     "permission_denied": 403,
     "not_found": 404,
     "model_not_found": 404,
-    "request_timeout": 408,
     "already_exists": 409,
     "aborted": 409,
-    "content_too_large": 413,
     "out_of_range": 416,
     "too_many_requests": 429,
     "rate_limit_exceeded": 429,
@@ -34,7 +32,6 @@ CODES = {
     "cancelled": 499,
     "api_error": 500,
     "unimplemented": 501,
-    "bad_gateway": 502,
     "service_unavailable": 503,
     "deadline_exceeded": 504,
     **dict.fromkeys(
@@ -72,7 +69,7 @@ _BAD_KEY_DETAILS = [
 
 
 @dataclass(eq=False)
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818  a fact about the request, not an error of ours
     """The Interactions API turns the request down."""
 
     status: int
@@ -88,7 +85,7 @@ class Refused(Exception):
 
 
 @dataclass(eq=False)
-class FrontEndRefused(Exception):
+class FrontEndRefused(Exception):  # noqa: N818  see above
     """The front end turns the request down before the API sees it."""
 
     status: int

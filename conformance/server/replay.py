@@ -4,15 +4,15 @@
     service.answer(request)                # the recorded bytes, or 404 that names the nearest recording
 
 In the place of a `Service`, so answers can be delivered in every way that `control` knows. A request is known
-by method, path, query and body; keys and other headers do not count, and `/v1` and `/v1beta` are the same.
-Where a request was recorded several times, each account gets the answers in their order, and the last one
-from then on.
+by method, path, query and body; headers do not count, but one without any key is preferably answered as one
+that had none; `/v1` and `/v1beta` are the same. Where a request was recorded several times, each account gets
+the answers in their order, and the last one from then on.
 """
 
 import json
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -45,6 +45,7 @@ class _Known:
     path: str
     query: tuple[tuple[str, str], ...]
     body: str
+    keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,11 @@ class Cassettes:
         control = control_of(headers.get(HEADER), suffix)
         if control is not None and not self.ledger.holds(control, operation_of(request), account):
             control = None
-        if control is not None and control.code and control.way in ("json", "framed", "front_end"):
+        if control is not None and control.code and control.form in ("json", "framed", "front_end"):
             return controlled(error_answer(control), control, account)
-        answer = self._next(account, _known(request))
+        known = _known(request)
+        keyless = self._next(account, replace(known, keyless=True)) if not plain else None
+        answer = keyless or self._next(account, known)
         if answer is None:
             raise Refused(404, "not_found", f"No cassette has this request; {self._nearest(request)}.")
         return answer if control is None else controlled(answer, control, account)
@@ -123,11 +126,21 @@ def _read(where: Path) -> Iterator[_Recorded]:
     for path in paths:
         exchanges, _ = read_cassette(path)
         name = path.relative_to(where) if where.is_dir() else path.name
+        keyed = any(_has_key(exchange.request) for exchange in exchanges)
         for number, exchange in enumerate(exchanges):
             match exchange:
                 case Exchange(Request() as request, Response(int()) as response):
+                    known = replace(_known(request), keyless=keyed and not _has_key(request))
                     answer = _answer_of(response)
-                    yield _Recorded(f"{name}[{number}]", _known(request), _parsed(request.body), answer)
+                    yield _Recorded(f"{name}[{number}]", known, _parsed(request.body), answer)
+
+
+def _has_key(request: Request | None) -> bool:
+    """Whether a key was sent; a recording may have had it filtered out."""
+    if request is None:
+        return False
+    sent = {name.lower() for name, _ in request.headers or ()}
+    return bool({"x-goog-api-key", "authorization"} & sent) or "key=" in request.url
 
 
 def _answer_of(response: Response) -> Answer:

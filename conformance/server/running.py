@@ -96,7 +96,7 @@ def serving(
         thread.join()
 
 
-def serve(
+def serve(  # noqa: PLR0913  the options of the command line
     host: str = "127.0.0.1",
     port: int = 0,
     seed: int = 0,

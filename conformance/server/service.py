@@ -78,7 +78,7 @@ class Service:
         control = control_of(headers.get(HEADER), suffix)
         if control is not None and not self.ledger.holds(control, operation, account):
             control = None
-        if control is not None and control.code and control.way in ("json", "framed", "front_end"):
+        if control is not None and control.code and control.form in ("json", "framed", "front_end"):
             return controlled(error_answer(control), control, account)
         _refuse_revision(headers.get("api-revision"))
         interaction_id = unquote(path["id"]) if path is not None and path["id"] else ""

@@ -70,7 +70,9 @@ class _Step:
                 self._fields["signature"] = signature
             case _:
                 self._fields.update(
-                    (key, told) for key, told in delta.items() if key != "type" and told != ""
+                    (key, told)
+                    for key, told in delta.items()
+                    if key != "type" and (told != "" or key not in self._fields)
                 )
 
     def _open_text(self) -> list[str]:
