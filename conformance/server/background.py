@@ -6,8 +6,9 @@
     run.frames()[run.position(event_id) :]    # what a resumed stream tells
 
 There is no clock in it. Every poll (a GET that is no stream) moves a run on by one: the first from `queued`
-to `in_progress`, the second through half of its events, the third to the end. A stream that is delivered
-moves it on event by event. So tests need not wait, and a client that polls sees each status once.
+to `in_progress` (where Deep Research begins, as recorded), the second through half of its events, the third
+to the end. A stream that is delivered moves it on event by event. So tests need not wait, and a client that
+polls sees each status.
 
 A cancellation lags by one: the cancel call itself still shows the old status, and the next poll, or the next
 event of an open stream, brings `cancelled`, with the steps that were finished until then.
@@ -24,6 +25,7 @@ from conformance.server.interaction import NOT_IN_STREAMS
 
 __all__ = ["Run", "with_ids"]
 
+_BEGUN = 2  # interaction.created and the first status_update
 _EPOCH_US = 1_790_812_800_000_000
 _WHILE_RUNNING = ("id", "status", "created", "updated", "service_tier", "environment_id", "labels")
 _ALWAYS = ("webhook_config", "object", "model", "agent")
@@ -48,10 +50,12 @@ class Run:
     reached: how many of its events have happened; 0 while it is queued.
     """
 
-    def __init__(self, whole: dict[str, Any], events: Sequence[dict[str, Any]], number: int) -> None:
+    def __init__(
+        self, whole: dict[str, Any], events: Sequence[dict[str, Any]], number: int, *, queued: bool = True
+    ) -> None:
         self.whole = whole
         self.events = with_ids(events, number)
-        self.reached = 0
+        self.reached = 0 if queued else _BEGUN
         self.cancelling = False
         self._number = number
 
@@ -72,7 +76,7 @@ class Run:
         if self.cancelling:
             self._end_cancelled()
         elif not self.reached:
-            self.reached = min(2, len(self.events))
+            self.reached = _BEGUN
         elif self.reached < len(self.events) // 2:
             self.reached = len(self.events) // 2
         else:
@@ -130,7 +134,7 @@ class Run:
         return list(self.whole.get("steps", ()))[:stops]
 
     def _end_cancelled(self) -> None:
-        happened = self.events[: max(self.reached, 2)]
+        happened = self.events[: max(self.reached, _BEGUN)]
         self.whole = {**self.body(), "status": "cancelled"}
         told = {key: value for key, value in self.whole.items() if key not in NOT_IN_STREAMS}
         ending = [*_stop_of_open_step(happened), {"interaction": told, "event_type": "interaction.completed"}]

@@ -19,7 +19,6 @@ import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
@@ -184,28 +183,17 @@ def _receive_queue(family: int, here: tuple[str, int], there: tuple[str, int]) -
 
     The format is that of linux/inet_diag.h: a request for one socket, named by both of its ends.
     """
-    kernel = _kernel()
-    if kernel is None:
-        return None
     ends = b"".join(
         socket.inet_pton(family, end[0].partition("%")[0]).ljust(16, b"\0") for end in (here, there)
     )
     name = struct.pack("!HH", here[1], there[1]) + ends + struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)
     asked = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF) + name
     head = struct.pack("=IHHII", 16 + len(asked), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 1, 0)
-    kernel.send(head + asked)
-    told = kernel.recv(8192)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG) as kernel:
+        kernel.settimeout(0.5)
+        kernel.send(head + asked)
+        told = kernel.recv(8192)
     kind = struct.unpack_from("=H", told, 4)[0]
     if kind != _SOCK_DIAG_BY_FAMILY:
         return None
     return int(struct.unpack_from("=I", told, 16 + 4 + 48 + 4)[0])
-
-
-@cache
-def _kernel() -> socket.socket | None:
-    try:
-        kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG)
-    except (AttributeError, OSError):
-        return None
-    kernel.settimeout(0.5)
-    return kernel

@@ -143,6 +143,7 @@ class Model:
     empty_signature: bool = False
     levels: tuple[str, ...] = ALL_LEVELS
     needs_background: bool = False
+    queues: bool = True
     needs_environment: bool = False
     gives: str = "text"
     generic_mcp: bool = False

@@ -102,7 +102,9 @@ class Service:
         made = make(asked, reply, identity)
         whole = made.body if control is None else ended(made.body, control)
         told = events(made.id, whole, empty_signature=asked.model.empty_signature)
-        run = Run(whole, list(told), identity.number) if asked.background else None
+        run = None
+        if asked.background:
+            run = Run(whole, list(told), identity.number, queued=asked.model.queues)
         tier = (("X-Gemini-Service-Tier", whole["service_tier"]),) if "service_tier" in asked.body else ()
         if run is not None:
             answer = _stream_of(run, 0) if asked.stream else json_answer(200, run.body())

@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-__all__ = ["Decoder", "Frame", "decode"]
+__all__ = ["Decoder", "Frame", "decode", "pieces"]
 
 _BOM = b"\xef\xbb\xbf"
 # The end of a block: a line end directly followed by another. A CR that ends the buffer may be half of a
@@ -35,21 +35,38 @@ class Frame:
     raw: all bytes of the block, its closing blank line included.
     offset: how many bytes of the stream lie before `raw`.
     event: the value of the last `event:` line, or "message", the standard's default.
-    data: the `data:` lines joined by LF; None when there was none, so that nothing is dispatched.
     id: the value of the block's `id:` line; None when there was none.
     time_s: when the last byte arrived, in seconds since the response began; None when nobody measured.
     cut: the stream ended before the blank line; the standard drops such a block.
-    lines: how many `data:` lines there were.
+    lines: how many `data:` lines there were; with none, nothing is dispatched.
     """
 
     raw: bytes
     offset: int
     event: str
-    data: str | None
     id: str | None = None
     time_s: float | None = None
     cut: bool = False
     lines: int = 0
+
+    @property
+    def data(self) -> str | None:
+        """The `data:` lines joined by LF; None when there is none. Read from `raw`, which is kept once."""
+        if not self.lines:
+            return None
+        fields = (_field(line) for line in _LINE_END_AT_CLOSE.split(_without_bom(self.raw, self.offset)))
+        return "\n".join(value.decode(errors="replace") for name, value in fields if name == b"data")
+
+
+def _field(line: bytes) -> tuple[bytes, bytes]:
+    """Split a line into name and value; one space after the colon belongs to neither."""
+    name, _, value = line.partition(b":")
+    return name, value.removeprefix(b" ")
+
+
+def _without_bom(data: bytes, offset: int) -> bytes:
+    """Take off the byte order mark that may open a stream, and only there."""
+    return data.removeprefix(_BOM) if offset == 0 else data
 
 
 class Decoder:
@@ -94,17 +111,14 @@ class Decoder:
     def _frame(self, end: int, time_s: float | None, *, cut: bool) -> Frame:
         raw = bytes(self._buffer[:end])
         lines, self._lines = self._lines, []
-        if not self._started:
-            self._started = True
-            if lines and lines[0].startswith(_BOM):
-                lines[0] = lines[0][len(_BOM) :]
-        event, data, last_id = "", [], None
-        for line in lines:
-            field, _, value = line.partition(b":")
-            value = value.removeprefix(b" ")
-            match field:
+        if lines:
+            lines[0] = _without_bom(lines[0], self._offset)
+        self._started = True
+        event, data_lines, last_id = "", 0, None
+        for name, value in map(_field, lines):
+            match name:
                 case b"data":
-                    data.append(value.decode(errors="replace"))
+                    data_lines += 1
                 case b"event":
                     event = value.decode(errors="replace")
                 case b"id" if b"\0" not in value:
@@ -113,16 +127,20 @@ class Decoder:
             raw=raw,
             offset=self._offset,
             event=event or "message",
-            data="\n".join(data) if data else None,
             id=last_id,
             time_s=time_s,
             cut=cut,
-            lines=len(data),
+            lines=data_lines,
         )
         del self._buffer[:end]
         self._offset += end
         self._scanned = self._line_start = 0
         return frame
+
+
+def pieces(body: bytes, size: int = 64 * 1024) -> Iterator[bytes]:
+    """Cut a body that is there as a whole, so that decoding it does not copy all of it at once."""
+    return (body[start : start + size] for start in range(0, len(body), size))
 
 
 def decode(chunks: Iterable[bytes]) -> Iterator[Frame]:

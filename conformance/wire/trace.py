@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from conformance.wire.exchange import Arrival, Exchange, Headers, header
 from conformance.wire.fold import fold
-from conformance.wire.sse import Decoder, Frame, decode
+from conformance.wire.sse import Decoder, Frame, decode, pieces
 
 __all__ = [
     "ABSENT",
@@ -452,7 +452,7 @@ def _is_event_stream(headers: Headers | None, body: bytes) -> bool:
 
 def _timed_frames(body: bytes, arrivals: Sequence[Arrival]) -> Iterator[Frame]:
     if not arrivals:
-        yield from decode([body])
+        yield from decode(pieces(body))
         return
     decoder, start = Decoder(), 0
     for arrival in arrivals:
@@ -465,9 +465,9 @@ def _timed_frames(body: bytes, arrivals: Sequence[Arrival]) -> Iterator[Frame]:
 def _framed_events(position: int, frames: Iterable[Frame]) -> Iterator[Event]:
     number = 0
     for frame in frames:
-        if frame.data is None:
+        if (data := frame.data) is None:
             continue
-        yield _event(position, number, frame.data, frame)
+        yield _event(position, number, data, frame)
         number += 1
 
 

@@ -168,6 +168,7 @@ def test_deep_research_runs_in_the_background(talk: Talk) -> None:
     hook = {"uris": ["https://example.com/hook"], "user_metadata": {"n": 1}}
     body = {"agent": "deep-research-preview-04-2026", "input": "Hello", "webhook_config": hook}
     first = talk.ask(**body, background=True)
+    assert first["status"] == "in_progress"
     assert (first["agent"], first["webhook_config"]) == ("deep-research-preview-04-2026", hook)
     done = polled(talk, first["id"])[-1]
     assert (done["status"], done["webhook_config"]) == ("completed", hook)
