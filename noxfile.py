@@ -47,7 +47,9 @@ def build(session: nox.Session) -> None:
     session.install(*groups("build"))
     wheels = session.create_tmp()
     session.run("python", "-m", "build", "--wheel", "--outdir", wheels, silent=True)
-    session.install("--find-links", wheels, "--no-index", "--no-deps", "--force-reinstall", "gemini-conformance")
+    session.install(
+        "--find-links", wheels, "--no-index", "--no-deps", "--force-reinstall", "gemini-conformance"
+    )
     session.install("gemini-conformance", "--find-links", wheels)
     session.chdir(wheels)
     session.run("gemini-conformance", "run")

@@ -6,14 +6,16 @@ imported, so that `--help` is there at once.
 """
 
 import argparse
+import errno
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from conformance.errors import ConformanceError, UsageRefused
+from conformance.errors import ConformanceError, OutputLost
 
 __all__ = ["main"]
 
@@ -27,6 +29,7 @@ COMMANDS = {
     "schemas": "list the schemas, or write them as an OpenAPI document",
     "drift": "compare our contract with an OpenAPI document",
 }
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 _EPILOG = """exit codes: 0 conforms, 1 findings, 2 wrong call, 3 fault of the harness, 5 not enough evidence
 
   gemini-conformance run                               the five conversations, offline
@@ -37,33 +40,54 @@ _EPILOG = """exit codes: 0 conforms, 1 findings, 2 wrong call, 3 fault of the ha
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; give its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_closed_streams()
+    try:
+        code = _command(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except ConformanceError as error:
+        return _complain(error)
+    except BrokenPipeError:  # whoever reads stdout has left; what Python writes at its end goes nowhere
+        _forget_stdout()
+        return 128 + 13  # SIGPIPE, which Windows has no name for
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except Exception as error:  # noqa: BLE001 (Python's own exit code would say "findings")
+        if isinstance(error, OSError) and error.errno in _FULL:
+            _forget_stdout()
+            return _complain(OutputLost(error.strerror or str(error)))
+        return _our_fault(error)
+    return code
+
+
+def _command(given: list[str]) -> int:
+    """Run the command that was asked for; `run` takes options of pytest after `--`."""
     rest: list[str] = []
-    if "--" in given:
+    if "--" in given and _asked(given) == "run":
         at = given.index("--")
         given, rest = given[:at], given[at + 1 :]
     options = _parser(given).parse_args(given)
-    if rest and options.command != "run":
-        return _complain(UsageRefused("only run takes options of pytest after --"))
     options.pytest_options = rest
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     command: Callable[[argparse.Namespace], int] = options.function
-    try:
-        code = command(options)
-        sys.stdout.flush()
-    except ConformanceError as error:
-        return _complain(error)
-    except BrokenPipeError:  # whoever reads stdout has left; what Python writes at its end goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
-    except Exception as error:  # noqa: BLE001 (Python's own exit code would say "findings")
-        return _our_fault(error)
-    return code
+    return command(options)
+
+
+def _open_closed_streams() -> None:
+    """Let what is said to a closed stdout or stderr go nowhere; Python has None in its place."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+
+
+def _forget_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _asked(given: Sequence[str]) -> str | None:
+    return next((word for word in given if not word.startswith("-")), None)
 
 
 def _our_fault(error: Exception) -> int:
@@ -91,7 +115,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    asked = next((word for word in given if not word.startswith("-")), None)
+    asked = _asked(given)
     for name, text in COMMANDS.items():
         command = subparsers.add_parser(
             name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False

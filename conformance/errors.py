@@ -10,6 +10,7 @@ A run goes through these steps; beside each, what may end it:
                        OpenapiUnusable                            a fault of the file (2)
     reach the target   TargetUnreachable, KeyMissing              not enough evidence (5), usage (2)
     serve              PortTaken, AddressRefused                  usage (2)
+    tell the outcome   OutputLost                                 usage (2)
 
 The class name is the fact, the message holds the values, the hint is the next action. This module imports
 nothing of ours, so that everyone may import it.
@@ -27,6 +28,7 @@ __all__ = [
     "KeyMissing",
     "NothingToDo",
     "OpenapiUnusable",
+    "OutputLost",
     "PathMissing",
     "PortTaken",
     "RecordingUnreadable",
@@ -129,6 +131,21 @@ class PathMissing(ConformanceError):
 
 
 @dataclass(eq=False)
+class OutputLost(ConformanceError):
+    """What stdout leads to takes no more: a full disk."""
+
+    problem: str
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return f"the output cannot be written: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return "Send stdout to a place that takes it, and run again."
+
+
+@dataclass(eq=False)
 class NothingToDo(ConformanceError):
     """What was asked for selects nothing, so that nothing could be judged."""
 
@@ -210,7 +227,7 @@ class CassetteBroken(ConformanceError):
 
     @property
     def hint(self) -> str:
-        return "Record it again with `gemini-conformance record`."
+        return "Record it with `gemini-conformance record`; --cassettes DIR takes them from elsewhere."
 
 
 @dataclass(eq=False)

@@ -17,12 +17,11 @@ import pytest
 
 from conformance import plugin
 from conformance.contract.places import PACKAGE
-from conformance.errors import NothingToDo, PathMissing, UsageRefused
+from conformance.errors import UsageRefused
 from conformance.report.record import Line
 from conformance.scenario.running import Options
-from conformance.scenario.scenario import SUFFIX
 
-__all__ = ["find_scenarios", "run_scenarios"]
+__all__ = ["run_scenarios"]
 
 
 class _Collector:
@@ -44,32 +43,6 @@ class _Collector:
 
     def pytest_internalerror(self, excrepr: Any) -> None:
         self.internal_errors.append(str(excrepr).splitlines()[-1])
-
-
-def find_scenarios(paths: Sequence[str]) -> list[Path]:
-    """Give the scenario files at and below the paths, sorted.
-
-    Raises:
-        PathMissing: a path does not exist.
-        UsageRefused: a file is not called `*.scenario.yaml`.
-        NothingToDo: there is none.
-    """
-    found: list[Path] = []
-    for name in paths:
-        path = Path(name)
-        if path.is_dir():
-            found += sorted(path.rglob(f"*{SUFFIX}"))
-        elif not path.exists():
-            raise PathMissing(name)
-        elif path.name.endswith(SUFFIX):
-            found.append(path)
-        else:
-            raise UsageRefused(
-                f"{name} is not called *{SUFFIX}", "Rename it: pytest collects scenarios by this name."
-            )
-    if not found:
-        raise NothingToDo(f"no scenario in {', '.join(paths)}", f"Scenario files are called *{SUFFIX}.")
-    return found
 
 
 @contextmanager
@@ -112,6 +85,7 @@ def run_scenarios(
     arguments = [
         *("-c", str(PACKAGE / "run.toml"), "--rootdir", root, "--noconftest", "--import-mode=importlib"),
         *("-p", "no:cacheprovider", "-p", "conformance.plugin"),
+        *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
         *(("-p", "xdist", "-n", workers) if workers else ()),
         *_plugin_options(options),
         *pytest_options,
@@ -123,9 +97,7 @@ def run_scenarios(
     if code == pytest.ExitCode.INTERRUPTED and not collector.internal_errors:
         raise KeyboardInterrupt
     if code == pytest.ExitCode.USAGE_ERROR:
-        raise UsageRefused(
-            f"pytest refuses {' '.join(pytest_options) or 'its options'}", "After -- come options of pytest."
-        )
+        raise UsageRefused(f"pytest refuses {' '.join(pytest_options)}", "After -- come options of pytest.")
     return collector.internal_errors
 
 

@@ -1,14 +1,15 @@
 """`gemini-conformance lint`: recordings made by anyone."""
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from conformance.commands.shared import JsonOutput, positive
 from conformance.contract.coverage import Coverage
 from conformance.contract.validation import Branch
+from conformance.errors import PathMissing
 from conformance.judge.judge import judge
 from conformance.report.record import (
     Line,
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--party", choices=("server", "client"), help="whose conduct is judged; default: that of both"
     )
     parser.add_argument(
-        "--max-mb", type=int, default=64, metavar="MB", help="larger files are not judged; default: 64"
+        "--max-mb", type=positive, default=64, metavar="MB", help="larger files are not judged; default: 64"
     )
     parser.add_argument("--closed", action="store_true", help="what the contract does not know fails")
     parser.add_argument("--strict", action="store_true", help="warn and drift count as findings")
@@ -44,29 +45,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("text", "json"), default="text", help="what is printed; default: text"
     )
     parser.add_argument("--verbose", "-v", action="store_true", help="show every file and requirement")
-    parser.add_argument("--record", metavar="FILE", help="write a record of the run")
+    parser.add_argument("--record", metavar="FILE", help="where the record goes; default: none is kept")
 
 
 def run(options: argparse.Namespace) -> int:
     """Judge the recordings and print what was found; each is let go before the next is read."""
     header = header_line(command="lint", paths=options.paths, closed=options.closed)
-    as_json = options.format == "json"
+    printed = JsonOutput(header) if options.format == "json" else None
     tally = Tally()
     with Record(Path(options.record) if options.record else None, header) as record:
-        if as_json:
-            print('{"lines": [', json.dumps(header), sep="\n", end="")
         for line in lint_lines(options):
             record.write(line)
             tally.add(line)
-            if as_json:
-                print(",", json.dumps(line), sep="\n", end="")
+            if printed:
+                printed.add(line)
         code = tally.exit_code(strict=options.strict)
-        footer = footer_line(code, tally.counts())
-        record.close(footer)
+        record.close(footer := footer_line(code, tally.counts()))
     if record.problem:
         print(record.problem, file=sys.stderr)
-    if as_json:
-        print(",", json.dumps(footer), f'], "exit_code": {code}}}', sep="\n")
+    if printed:
+        printed.close(footer)
     else:
         print("\n".join(render_lint(tally, verbose=options.verbose)))
     return code
@@ -75,7 +73,13 @@ def run(options: argparse.Namespace) -> int:
 def lint_lines(options: argparse.Namespace) -> Iterator[Line]:
     """Give the lines of the record, file by file."""
     parties = (options.party,) if options.party else ("server", "client")
-    paths = [str(path) for path in find_files(options.paths)]
+    paths: list[str] = []
+    for given in options.paths:
+        try:
+            paths += map(str, find_files([given]))
+        except PathMissing as error:
+            line = file_line(error.path, outcome="error", problem=error.problem, hint=error.hint)
+            yield line | {"exit_code": error.exit_code}
     branches: set[Branch] = set()
     found = read_all(paths, excerpt=options.excerpt, largest_bytes=options.max_mb * 1024 * 1024)
     for recording in _with_progress(found, len(paths)):

@@ -1,13 +1,14 @@
 """`gemini-conformance run`: scenarios against targets."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from conformance.commands.shared import (
+    JsonOutput,
     add_scenario_paths,
     add_target_options,
+    positive,
     scenario_files,
     target_options,
 )
@@ -47,7 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--verbose", "-v", action="store_true", help="show every requirement that was judged")
     parser.add_argument(
-        "-n", dest="workers", metavar="N", help="how many processes, or auto; default: this one"
+        "-n",
+        dest="workers",
+        type=_workers,
+        metavar="N",
+        help="how many processes, or auto; default: this one",
     )
     parser.add_argument(
         "--record", metavar="FILE", help="where the record goes; default: below .gemini-conformance/"
@@ -60,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
     files = scenario_files(options.paths)
     path = Path(options.record) if options.record else default_path("run")
     header = header_line(command="run", targets=list(asked.targets), seed=asked.seed, closed=asked.closed)
-    tally, lines = Tally(), [header]
+    printed = JsonOutput(header) if options.format == "json" else None
+    tally = Tally()
     with Record(path, header) as record:
 
         def take(line: Line) -> None:
@@ -68,7 +74,8 @@ def run(options: argparse.Namespace) -> int:
             if line["type"] == "coverage" and line["subject"]:
                 return  # the record holds the sum
             record.write(line)
-            lines.append(line)
+            if printed:
+                printed.add(line)
 
         for fault in run_scenarios(
             files, asked, take, workers=options.workers, pytest_options=options.pytest_options
@@ -76,11 +83,11 @@ def run(options: argparse.Namespace) -> int:
             take({"type": "fault", "message": fault})
         take(coverage_line("", tally.coverage))
         code = tally.exit_code(strict=options.strict)
-        take(footer := footer_line(code, tally.counts()))
+        record.close(footer := footer_line(code, tally.counts()))
     if record.problem:
         print(record.problem, file=sys.stderr)
-    if options.format == "json":
-        print(json.dumps({"exit_code": footer["exit_code"], "lines": lines}, indent=2))
+    if printed:
+        printed.close(footer)
         return code
     print("\n".join(render_run(tally, verbose=options.verbose)))
     good = sum(line["outcome"] in ("pass", "warn", "known") for line in tally.scenarios)
@@ -89,3 +96,9 @@ def run(options: argparse.Namespace) -> int:
     if record.path is not None and not record.problem:
         print(f"record: {record.path}", file=sys.stderr)
     return code
+
+
+def _workers(text: str) -> str:
+    if text not in ("auto", "logical"):
+        positive(text)
+    return text

@@ -1,16 +1,47 @@
-"""What several commands take: scenario paths, options of targets, and how an error is told."""
+"""What several commands take and print: scenario paths, options of targets, JSON lines, errors."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from conformance.contract.places import folder
-from conformance.errors import ConformanceError
-from conformance.running import find_scenarios
+from conformance.errors import ConformanceError, PathMissing
+from conformance.report.record import Line
 from conformance.scenario.running import Options, checked_target
+from conformance.scenario.scenario import find_scenarios
 
-__all__ = ["add_scenario_paths", "add_target_options", "complain", "scenario_files", "target_options"]
+__all__ = [
+    "JsonOutput",
+    "add_scenario_paths",
+    "add_target_options",
+    "complain",
+    "positive",
+    "scenario_files",
+    "target_options",
+]
+
+
+class JsonOutput:
+    """The lines of a run as one JSON document, printed as they come, so that none is kept.
+
+    It goes to the stdout of its making: pytest's is another while it runs.
+    """
+
+    def __init__(self, header: Line) -> None:
+        self._out = sys.stdout
+        print('{"lines": [', json.dumps(header), sep="\n", end="", file=self._out)
+
+    def add(self, line: Line) -> None:
+        """Print one more line."""
+        print(",", json.dumps(line), sep="\n", end="", file=self._out)
+
+    def close(self, footer: Line) -> None:
+        """Print the last line and the exit code."""
+        self.add(footer)
+        print("\n],", f'"exit_code": {footer["exit_code"]}}}', file=self._out)
 
 
 def complain(error: ConformanceError) -> int:
@@ -33,7 +64,12 @@ def scenario_files(paths: Sequence[str]) -> list[Path]:
 
 def add_target_options(parser: argparse.ArgumentParser) -> None:
     """Let a command say how targets are reached."""
-    parser.add_argument("--api-version", choices=("v1beta", "v1"), default="v1beta", help="default: v1beta")
+    parser.add_argument(
+        "--api-version",
+        choices=("v1beta", "v1"),
+        default="v1beta",
+        help="which path is taken; default: v1beta",
+    )
     parser.add_argument("--seed", type=int, default=7, help="seed of the embedded server; default: 7")
     parser.add_argument(
         "--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="limit of one exchange; default: 60"
@@ -46,16 +82,24 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is not a time in seconds")
-    return value
+    with suppress(ValueError):
+        if 0 < float(text) < 1e6:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text} is not a time in seconds")
+
+
+def positive(text: str) -> int:
+    """Read a count of at least one."""
+    if text.isascii() and text.isdigit() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
 
 
 def target_options(options: argparse.Namespace, targets: Sequence[str]) -> Options:
     """Read how targets are reached; refuse what cannot work before anything is sent.
 
     Raises:
+        PathMissing: there is no such folder of cassettes.
         UsageRefused, KeyMissing: a target cannot be used as asked.
     """
     found = Options(
@@ -67,6 +111,8 @@ def target_options(options: argparse.Namespace, targets: Sequence[str]) -> Optio
         key_env=options.key_env,
         cassettes=getattr(options, "cassettes", None),
     )
+    if "cassettes" in targets and found.cassettes is not None and not Path(found.cassettes).is_dir():
+        raise PathMissing(found.cassettes)
     for target in targets:
         checked_target(target, found)
     return found

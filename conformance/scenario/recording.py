@@ -17,7 +17,7 @@ from conformance.errors import CassetteBroken, ScenarioBroken, UsageRefused
 from conformance.report.record import our_version
 from conformance.scenario.play import play
 from conformance.scenario.running import Targets, cassette_path
-from conformance.scenario.scenario import read_scenario
+from conformance.scenario.scenario import is_ours, read_scenario
 from conformance.wire.cassette import read_cassette, write_cassette
 from conformance.wire.exchange import Exchange
 from conformance.wire.redaction import redact, redact_text
@@ -34,29 +34,21 @@ def refuse_the_package(paths: Iterable[Path], folder_to: str | None) -> None:
         UsageRefused: one of the scenarios would write there.
     """
     ours = folder("cassettes")
-    if folder_to is None and ours.is_relative_to(PACKAGE):
-        for path in paths:
-            if cassette_path(path).is_relative_to(ours):
-                raise UsageRefused(
-                    f"{ours} belongs to the installed package", "Give --to DIR, and run with --cassettes DIR."
-                )
+    if folder_to is None and ours.is_relative_to(PACKAGE) and any(map(is_ours, paths)):
+        raise UsageRefused(
+            f"{ours} belongs to the installed package", "Give --to DIR, and run with --cassettes DIR."
+        )
 
 
 def record_scenario(path: Path, target: str, targets: Targets, *, folder_to: str | None = None) -> str:
     """Play a scenario and write its cassette; give a sentence that says what was written.
 
     Raises:
+        UsageRefused: the cassette cannot be written there.
         ScenarioBroken: it could not be played to its end, so that the cassette would miss requests.
     """
+    refuse_the_package([path], folder_to)
     to = cassette_path(path, folder_to)
-    if (
-        folder_to is None
-        and to.is_relative_to(folder("cassettes"))
-        and folder("cassettes").is_relative_to(PACKAGE)
-    ):
-        raise UsageRefused(
-            f"{to.parent} belongs to the installed package", "Give --to DIR, and run with --cassettes DIR."
-        )
     scenario = read_scenario(path)
     played = play(scenario, targets.find(target, path), api_version=targets.options.api_version)
     responses = [call.exchange.response for call in played.trace.calls]
@@ -94,7 +86,7 @@ def _provenance(target: str, targets: Targets, scenario: str) -> dict[str, Any]:
         told["origin"] = "the reference server of this project, not the live service"
         told["seed"] = targets.options.seed
     else:
-        told["origin"] = targets.find(target, Path(f"{scenario}.scenario.yaml")).url
+        told["origin"] = targets.url(target)
     return told
 
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from conformance.contract.coverage import Coverage
 from conformance.contract.places import folder
@@ -32,7 +32,7 @@ from conformance.judge.judge import judge
 from conformance.judge.verdict import Outcome, Report, Verdict
 from conformance.report.record import Line, coverage_line, exchange_lines, report_lines
 from conformance.scenario.play import Played, play
-from conformance.scenario.scenario import SUFFIX, read_scenario, scenario_id
+from conformance.scenario.scenario import SUFFIX, is_ours, read_scenario, scenario_id
 from conformance.scenario.target import CassetteTarget, HttpTarget, Target
 from conformance.wire.redaction import redact, redact_text
 from conformance.wire.trace import Place, Trace
@@ -65,13 +65,13 @@ class Options:
 def cassette_path(scenario: Path, cassettes: str | None = None) -> Path:
     """Where the cassette of a scenario lies.
 
-    In the folder `cassettes`, under the scenario's id; when none is given, in ours, or beside a scenario
-    that is not ours.
+    In the folder `cassettes`, under the scenario's id (with `_` for each `..`, so that it stays below); when
+    none is given, in ours, or beside a scenario that is not ours.
     """
-    name = f"{scenario_id(scenario)}.yaml"
+    name = Path(f"{scenario_id(scenario)}.yaml")
     if cassettes is not None:
-        return Path(cassettes) / name
-    if "/" in name:
+        return Path(cassettes, *("_" if part == ".." else part for part in name.parts if part != name.anchor))
+    if is_ours(scenario):
         return folder("cassettes") / name
     return scenario.with_name(scenario.name.removesuffix(SUFFIX) + ".cassette.yaml")
 
@@ -112,7 +112,7 @@ class Targets:
     def key(self, name: str, scenario: str) -> str:
         """Give the key for a target; each scenario has its own embedded one, so that none meets another."""
         if name == "embedded":
-            return f"key-of-{scenario.replace('/', '-')}"
+            return f"key-of-{quote(scenario).replace('-', '%2D').replace('/', '-')}"
         if self.options.key_env is not None:
             key = os.environ.get(self.options.key_env, "").strip()
             if not key:
@@ -295,7 +295,7 @@ def _cuts(played: Played) -> Iterator[Verdict]:
 def _expectations(played: Played, *, own: bool) -> Iterator[Verdict]:
     for miss in played.misses:
         outcome: Outcome = "fail" if own else "inconclusive"
-        yield Verdict(outcome, Place(miss.exchange, "response"), "", f"{miss.message}", "", "server")
+        yield Verdict(outcome, Place(miss.exchange, "response"), "", miss.message, "", "server")
 
 
 def _unobserved(played: Played, report: Report, *, weak: bool) -> Iterator[Verdict]:

@@ -8,8 +8,9 @@ before the first request is found here, so that a broken file never sends anythi
 """
 
 import math
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,9 +18,19 @@ from typing import Any
 
 from conformance.contract.places import folder
 from conformance.contract.registry import registry
-from conformance.errors import ScenarioBroken
+from conformance.errors import NothingToDo, PathMissing, ScenarioBroken, UsageRefused
 
-__all__ = ["SUFFIX", "Expectation", "Scenario", "ScenarioCall", "fill", "read_scenario", "scenario_id"]
+__all__ = [
+    "SUFFIX",
+    "Expectation",
+    "Scenario",
+    "ScenarioCall",
+    "fill",
+    "find_scenarios",
+    "is_ours",
+    "read_scenario",
+    "scenario_id",
+]
 
 SUFFIX = ".scenario.yaml"
 _NAME = re.compile(r"<([a-z][a-z0-9_]*)(\.\.\.)?>")
@@ -56,7 +67,7 @@ class ScenarioCall:
 class Scenario:
     """A conversation.
 
-    id: its path below `scenarios/` without the ending, or the file's own name for a file elsewhere.
+    id: its path without the ending, below `scenarios/` or, for a file elsewhere, from the current folder.
     """
 
     id: str
@@ -68,13 +79,54 @@ class Scenario:
     calls: tuple[ScenarioCall, ...]
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a scenario lies in our own folder."""
+    return path.resolve().is_relative_to(folder("scenarios").resolve())
+
+
 def scenario_id(path: Path) -> str:
-    """Give the id of a scenario file: `interactions/text`, or `text` for a file outside our folder."""
-    try:
+    """Give the id of a scenario file: its path below our folder, or for others as seen from the current one.
+
+    `interactions/text` for one of ours, `mine/text` for `./mine/text.scenario.yaml`. Two files never share one.
+    """
+    if is_ours(path):
         relative = path.resolve().relative_to(folder("scenarios").resolve())
-    except ValueError:
-        relative = Path(path.name)
+    else:
+        relative = _from_here(path)
     return relative.as_posix().removesuffix(SUFFIX)
+
+
+def _from_here(path: Path) -> Path:
+    try:
+        return Path(os.path.relpath(path))
+    except ValueError:  # on another drive of Windows
+        return path.absolute()
+
+
+def find_scenarios(paths: Sequence[str]) -> list[Path]:
+    """Give the scenario files at and below the paths, sorted.
+
+    Raises:
+        PathMissing: a path does not exist.
+        UsageRefused: a file is not called `*.scenario.yaml`.
+        NothingToDo: there is none.
+    """
+    found: list[Path] = []
+    for name in paths:
+        path = Path(name)
+        if path.is_dir():
+            found += sorted(path.rglob(f"*{SUFFIX}"))
+        elif not path.exists():
+            raise PathMissing(name)
+        elif path.name.endswith(SUFFIX):
+            found.append(path)
+        else:
+            raise UsageRefused(
+                f"{name} is not called *{SUFFIX}", "Rename it: pytest collects scenarios by this name."
+            )
+    if not found:
+        raise NothingToDo(f"no scenario in {', '.join(paths)}", f"Scenario files are called *{SUFFIX}.")
+    return found
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -179,7 +231,10 @@ def _inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
         if name not in known:
             yield f"exercises/{number}", f"there is no requirement {name}"
         elif not known[name].checks:
-            yield f"exercises/{number}", f"{name} has no checks: {known[name].excluded}"
+            yield (
+                f"exercises/{number}",
+                f"{name} has no checks: {known[name].excluded or known[name].pending}",
+            )
     bound = set(scenario.given)
     seen: set[str] = set()
     for number, call in enumerate(scenario.calls):

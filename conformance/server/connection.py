@@ -278,7 +278,9 @@ class Connection(asyncio.Protocol):
     # What `plans` needs of a connection.
 
     async def send(self, data: bytes) -> None:
-        """Write, and wait until there is room for more."""
+        """Write, and wait until there is room for more; a client that has left is no news."""
+        if self._transport.is_closing():
+            raise ConnectionResetError
         self._deadline = self._loop.time() + self._limits.stalled_s
         self._transport.write(data)
         await self._room.wait()

@@ -25,7 +25,7 @@ What is answered
 How it gets out (see `plans`)
     plan       "whole" (one write), "frame" (a write a frame), "byte", or "write" (the default, unpaced)
     cuts       offsets in the body at which to cut, instead of a plan
-    pause_ms   a pause after each write
+    pause_ms   a pause after each write; a client that reads nothing for a minute is let go even so
     confirm    wait until the peer has read each write
     lockstep   wait before each write for `POST /conformance/release`
 

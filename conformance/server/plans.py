@@ -174,7 +174,7 @@ def _left(sock: socket.socket) -> int | None:
         if unsent:
             return int(unsent)
         return _receive_queue(sock.family, sock.getpeername(), sock.getsockname())
-    except (OSError, struct.error):
+    except (OSError, ValueError, struct.error):  # the client has left
         return None
 
 

@@ -79,6 +79,8 @@ class Cassettes:
             return self._answer(request)
         except (Refused, FrontEndRefused) as refused:
             return refused.answer()
+        except RecursionError:
+            return Refused(404, "not_found", "No cassette has a request that is nested so deeply.").answer()
         except ValueError:
             return FrontEndRefused(404, "The address cannot be read.").answer()
 

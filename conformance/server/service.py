@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from conformance.server.answer import Answer, event_stream, json_answer
+from conformance.server.answer import Answer, event_stream, json_answer, to_json
 from conformance.server.asked import parse, understand
 from conformance.server.background import Run
 from conformance.server.control import HEADER, Control, control_of, split_key
@@ -116,6 +116,8 @@ class Service:
         if asked.store:
             previous = asked.previous.id if asked.previous else None
             weight = len(body) + sum(map(len, answer.writes))
+            if run is not None:
+                weight += 3 * len(to_json(whole))  # the events that are to come
             self.memory.keep(Stored(account, made.id, made.first, previous, asked.turn, whole, weight, run))
         return answer
 

@@ -88,10 +88,12 @@ def read_all(
 
 
 def find_files(paths: Iterable[str]) -> list[Path]:
-    """Give every file at and below the paths, in order of name; hidden ones are passed over.
+    """Give every file at and below the paths, in order of name.
+
+    Below a folder hidden files are passed over, and so is what is no file, such as a pipe that nobody writes.
 
     Raises:
-        PathMissing: a path does not exist.
+        PathMissing: a path does not exist, or a folder below it cannot be opened.
     """
     files: list[Path] = []
     for name in paths:
@@ -106,9 +108,14 @@ def find_files(paths: Iterable[str]) -> list[Path]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder):
+    for root, folders, names in os.walk(folder, onerror=_unopened):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(root, name) for name in names if not name.startswith("."))
+        paths = (Path(root, name) for name in names if not name.startswith("."))
+        yield from (path for path in paths if path.is_file() or not path.exists())
+
+
+def _unopened(error: OSError) -> None:
+    raise PathMissing(str(error.filename), f"cannot be opened: {error.strerror}") from None
 
 
 def read_recording(path: Path, *, excerpt: bool = False, largest_bytes: int = LARGEST_BYTES) -> Recording:
@@ -124,7 +131,10 @@ def read_recording(path: Path, *, excerpt: bool = False, largest_bytes: int = LA
         size = path.stat().st_size
         if size > largest_bytes:
             return _too_large(name, f"{size / 1024 / 1024:.0f} MB", largest_bytes)
-        data = path.read_bytes()
+        with path.open("rb") as file:  # a pipe or a device tells no size
+            data = file.read(largest_bytes + 1)
+        if len(data) > largest_bytes:
+            return _too_large(name, "more than can be told", largest_bytes)
         if data.startswith(b"\x1f\x8b"):
             unpacked = unpack(data, largest_bytes)
             if unpacked is None:

@@ -1,5 +1,6 @@
 """How answers get out: chunks, keep-alive, clients that are slow, rude or gone."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -225,6 +226,21 @@ def test_a_signal_ends_the_foreground_server_cleanly() -> None:
         assert process.stdout.readline().startswith("http://127.0.0.1:")
         process.terminate()
         _, noise = process.communicate(timeout=10)
+    assert (process.returncode, noise) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_server_while_it_streams(number: signal.Signals) -> None:
+    """Ctrl-C with a paced stream open: the client is cut off, the exit is clean and silent."""
+    code = "from conformance.server import serve; serve(on_ready=lambda s: print(s.port, flush=True))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdout is not None
+        with socket.create_connection(("127.0.0.1", int(process.stdout.readline())), timeout=5) as peer:
+            slow = STREAM.replace(b"Host", b'x-conformance-control: {"pause_ms": 5000}\r\nHost')
+            peer.sendall(slow)
+            peer.recv(100)
+            process.send_signal(number)
+            _, noise = process.communicate(timeout=10)
     assert (process.returncode, noise) == (0, "")
 
 

@@ -53,6 +53,9 @@ def test_a_miss_names_the_nearest(cassettes: Cassettes) -> None:
     assert 'the nearest is talk.yaml[0], which differs in /input: "Hello"' in message
     nothing = Request("GET", "//[", (), b"\xff")
     assert cassettes.answer(nothing).status == 404
+    for depth in (900, 10_000):
+        deep = Request("POST", PATH, (), b"[" * depth + b"]" * depth)
+        assert cassettes.answer(deep).status == 404
 
 
 def test_controls_hold_for_recordings_too(cassettes: Cassettes) -> None:
