@@ -3,7 +3,10 @@
 Plain `nox` is what CI runs: no network beyond the package registry, no key. The rest is asked for by name:
 
     nox -s bench
+    nox -s agreement
 """
+
+from pathlib import Path
 
 import nox
 
@@ -57,6 +60,20 @@ def build(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON, default=False)
 def bench(session: nox.Session) -> None:
-    """What people wait for: the judge by event, the schemas against stock validators."""
+    """What people wait for: the judge by event, the schemas against stock validators, the server by request."""
     session.install("-e.[tests]")
     session.run("python", "-m", "tests.bench", *session.posargs)
+    if Path("tests/server/bench.py").exists():
+        session.run("python", "-m", "tests.server.bench")
+
+
+@nox.session(python=PYTHON, default=False)
+def agreement(session: nox.Session) -> None:
+    """Our schemas against stock validators, on 10,000 drawn instances of each."""
+    session.install("-e.[tests]")
+    session.run(
+        "pytest",
+        "tests/generate/test_agreement.py",
+        *session.posargs,
+        env={"CONFORMANCE_EXAMPLES": "10000"},
+    )

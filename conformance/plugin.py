@@ -63,7 +63,7 @@ def _options(config: pytest.Config) -> Options:
 
     if OPTIONS not in config.stash:
         config.stash[OPTIONS] = Options(
-            targets=tuple(config.getoption("gemini_target") or ("cassettes", "embedded")),
+            targets=tuple(config.getoption("gemini_target") or ()),
             api_version=config.getoption("gemini_api_version"),
             seed=config.getoption("gemini_seed"),
             closed=config.getoption("gemini_closed"),
@@ -79,7 +79,9 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Give an item for each target. A file that is no scenario is one item, which says what is wrong."""
-        for target in _options(self.config).targets:
+        from conformance.scenario.running import targets_of
+
+        for target in targets_of(self.path, _options(self.config)):
             yield ScenarioItem.from_parent(self, name=target, target=target)
 
 
@@ -112,7 +114,7 @@ class ScenarioItem(pytest.Item):
         summary = next(line for line in self.lines if line["type"] == "scenario")
         if summary["outcome"] in ("error", "fail", "untestable"):
             raise Red(summary["problem"] or _first_finding(self.lines))
-        if summary["outcome"] in ("inconclusive", "not-observed"):
+        if summary["outcome"] in ("inconclusive", "not-observed", "not-applicable"):
             pytest.skip(summary["problem"] or "nothing was judged")
 
     def _typed_path(self) -> Path:

@@ -23,6 +23,7 @@ from conformance.report.record import (
 from conformance.report.tally import Tally
 from conformance.report.text import render_run, render_total
 from conformance.running import run_scenarios
+from conformance.scenario.running import OWN_TARGETS
 
 __all__ = ["add_arguments", "run"]
 
@@ -61,10 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the scenarios and print what was found."""
-    asked = target_options(options, options.target or ("cassettes", "embedded"))
+    asked = target_options(options, options.target or ())
     files = scenario_files(options.paths)
     path = Path(options.record) if options.record else default_path("run")
-    header = header_line(command="run", targets=list(asked.targets), seed=asked.seed, closed=asked.closed)
+    header = header_line(
+        command="run", targets=list(asked.targets or OWN_TARGETS), seed=asked.seed, closed=asked.closed
+    )
     printed = JsonOutput(header) if options.format == "json" else None
     tally = Tally()
     with Record(path, header) as record:
@@ -90,8 +93,9 @@ def run(options: argparse.Namespace) -> int:
         printed.close(footer)
         return code
     print("\n".join(render_run(tally, verbose=options.verbose)))
-    good = sum(line["outcome"] in ("pass", "warn", "known") for line in tally.scenarios)
-    total = render_total(tally, subjects=f"{good} of {len(tally.scenarios)} scenarios · seed {options.seed}")
+    applicable = [line for line in tally.scenarios if line["outcome"] != "not-applicable"]
+    good = sum(line["outcome"] in ("pass", "warn", "known") for line in applicable)
+    total = render_total(tally, subjects=f"{good} of {len(applicable)} scenarios · seed {options.seed}")
     print(total if code != 5 else f"{total} · not enough evidence")
     if record.path is not None and not record.problem:
         print(f"record: {record.path}", file=sys.stderr)

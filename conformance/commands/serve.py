@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+from pathlib import Path
 
+from conformance.errors import PathMissing
 from conformance.server import ReferenceServer, serve
 
 __all__ = ["add_arguments", "run"]
@@ -16,6 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=7, help="what ids and signatures are made from; default: 7"
     )
     parser.add_argument(
+        "--cassettes", metavar="DIR", help="answer with the recordings of this folder instead of the model"
+    )
+    parser.add_argument(
         "--allow-remote", action="store_true", help="bind to an address that others can reach"
     )
 
@@ -27,5 +32,15 @@ def run(options: argparse.Namespace) -> int:
         print(server.url, flush=True)
         print(f"reference server, seed {options.seed}; ctrl-C ends it", file=sys.stderr)
 
-    serve(options.host, options.port, seed=options.seed, on_ready=ready, allow_remote=options.allow_remote)
+    cassettes = Path(options.cassettes) if options.cassettes else None
+    if cassettes is not None and not cassettes.is_dir():
+        raise PathMissing(options.cassettes, "no such folder")
+    serve(
+        options.host,
+        options.port,
+        seed=options.seed,
+        on_ready=ready,
+        allow_remote=options.allow_remote,
+        cassettes=cassettes,
+    )
     return 0

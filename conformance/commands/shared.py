@@ -10,7 +10,7 @@ from pathlib import Path
 from conformance.contract.places import folder
 from conformance.errors import ConformanceError, PathMissing
 from conformance.report.record import Line
-from conformance.scenario.running import Options, checked_target
+from conformance.scenario.running import OWN_TARGETS, Options, checked_target
 from conformance.scenario.scenario import find_scenarios
 
 __all__ = [
@@ -111,7 +111,11 @@ def target_options(options: argparse.Namespace, targets: Sequence[str]) -> Optio
         key_env=options.key_env,
         cassettes=getattr(options, "cassettes", None),
     )
-    if "cassettes" in targets and found.cassettes is not None and not Path(found.cassettes).is_dir():
+    if (
+        "cassettes" in (targets or OWN_TARGETS)
+        and found.cassettes is not None
+        and not Path(found.cassettes).is_dir()
+    ):
         raise PathMissing(found.cassettes)
     for target in targets:
         checked_target(target, found)

@@ -209,7 +209,7 @@ class _Compiler:
             (("const",), self._const),
             (("minimum", "maximum"), self._bounds),
             (("minLength",), self._length),
-            (("x-open-enum",), self._open_enum),
+            (("x-open-enum", "x-open-enum-prefix"), self._open_enum),
         ):
             taken = {key: rest.pop(key) for key in keywords if key in rest}
             if taken:
@@ -340,15 +340,19 @@ class _Compiler:
 
     def _open_enum(self, taken: Mapping[str, Any], where: str) -> Check:
         place, schema = place_of(self._name, where), self._file
+        if "x-open-enum" not in taken:
+            raise SchemaBroken(f"{schema}.json", where, "x-open-enum-prefix needs an x-open-enum")
+        prefix = taken.get("x-open-enum-prefix", "")
         known: dict[str, Branch] = {word: (place, word) for word in taken["x-open-enum"]}
 
         def check(value: Any, path: Path, found: Validation) -> None:
             if type(value) is not str:
                 return
-            if value in known:
-                found.branches.add(known[value])
+            word = value.removeprefix(prefix)
+            if word in known:
+                found.branches.add(known[word])
             else:
-                message = f"unknown value {shown(value)}{nearest(value, known)}"
+                message = f"unknown value {shown(value)}{nearest(word, known)}"
                 found.drift.append(Drift(pointer(path), "value", value, message, schema))
 
         return check

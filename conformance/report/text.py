@@ -180,7 +180,7 @@ def _problems(summaries: list[Line], faults: list[str]) -> Iterator[str]:
     """What could not be played or read: a sentence each, the same sentence once."""
     seen: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for line in summaries:
-        if line["problem"]:
+        if line["problem"] and line["outcome"] != "not-applicable":
             seen[line["outcome"], line["problem"], line["hint"]].append(line["subject"])
     for (outcome, problem, hint), subjects in seen.items():
         more = f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""

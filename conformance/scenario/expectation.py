@@ -40,7 +40,9 @@ def misses_of(expect: Expectation, call: Call) -> Iterator[str]:
 
 
 def _code(call: Call) -> Any:
-    match call.answered:
+    """The code of the error that a body tells, or the last error of a stream."""
+    told = call.stream.errors[-1].json if call.stream is not None and call.stream.errors else call.answered
+    match told:
         case {"error": {"code": code}}:
             return code
     return None

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import jsonpath_rfc9535
+
 from conformance.errors import TargetUnreachable
 from conformance.scenario.expectation import misses_of
 from conformance.scenario.scenario import Scenario, ScenarioCall, fill
 from conformance.scenario.target import Target
 from conformance.wire.exchange import Exchange, Request
-from conformance.wire.trace import Trace
+from conformance.wire.trace import Call, Trace
 
 __all__ = ["REVISION", "Miss", "Played", "play"]
 
@@ -75,7 +77,7 @@ def play(scenario: Scenario, target: Target, *, api_version: str = "v1beta") -> 
         played.trace = Trace.of(exchanges, scenario.id)
         seen = played.trace.calls[-1]
         played.misses += [Miss(call.name, seen.position, miss) for miss in misses_of(call.expect, seen)]
-        unbound = _bind(call, seen.interaction, values)
+        unbound = _bind(call, seen, values)
         if unbound:
             played.stopped = unbound
             break
@@ -131,14 +133,18 @@ def _query_value(value: Any) -> str:
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
-def _bind(call: ScenarioCall, interaction: Any, values: dict[str, Any]) -> str:
+def _bind(call: ScenarioCall, seen: Call, values: dict[str, Any]) -> str:
     """Bind what a call names from its answer; say why it cannot be bound, or nothing."""
-    import jsonpath_rfc9535
-
-    for name, path in call.bind.items():
-        nodes = jsonpath_rfc9535.find(path, interaction) if interaction is not None else []
-        if not nodes:
-            what = "the answer is no interaction" if interaction is None else f"nothing matches {path}"
-            return f"after the call {call.name}, <{name}> cannot be bound: {what}"
-        values[name] = nodes[0].value
+    events = [event.json for event in seen.stream.payloads] if seen.stream is not None else None
+    sources = (
+        (call.bind, seen.interaction, "the answer is no interaction"),
+        (call.bind_events, events, "the answer is no stream"),
+    )
+    for paths, source, absent in sources:
+        for name, path in paths.items():
+            nodes = jsonpath_rfc9535.find(path, source) if source is not None else []
+            if not nodes:
+                what = absent if source is None else f"nothing matches {path}"
+                return f"after the call {call.name}, <{name}> cannot be bound: {what}"
+            values[name] = nodes[0].value
     return ""

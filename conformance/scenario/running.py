@@ -37,29 +37,49 @@ from conformance.scenario.target import CassetteTarget, HttpTarget, Target
 from conformance.wire.redaction import redact, redact_text
 from conformance.wire.trace import Place, Trace
 
-__all__ = ["LIVE_URL", "Options", "Targets", "cassette_path", "checked_target", "run_scenario"]
+__all__ = [
+    "LIVE_URL",
+    "OWN_TARGETS",
+    "Options",
+    "Targets",
+    "cassette_path",
+    "checked_target",
+    "run_scenario",
+    "targets_of",
+]
 
 LIVE_URL: Final = "https://generativelanguage.googleapis.com"
-_OWN: Final = ("embedded", "cassettes")
+OWN_TARGETS: Final = ("cassettes", "embedded")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a run was asked to do.
 
-    targets: "embedded", "cassettes", "live", or URLs.
+    targets: "embedded", "cassettes", "live", or URLs; none stands for the default.
     timeout_s: how long one exchange may take.
     key_env: the environment variable that holds the key for a URL; keys are never sent anywhere unasked.
     cassettes: the folder of the cassettes, when it is not ours.
     """
 
-    targets: tuple[str, ...] = ("cassettes", "embedded")
+    targets: tuple[str, ...] = ()
     api_version: str = "v1beta"
     seed: int = 7
     closed: bool = False
     timeout_s: float = 60.0
     key_env: str | None = None
     cassettes: str | None = None
+
+
+def targets_of(scenario: Path, options: Options) -> tuple[str, ...]:
+    """Give the targets of a scenario: those asked for, or its cassette and the embedded server.
+
+    Whoever names no target and has recorded no cassette of a scenario of their own is not asked for one.
+    """
+    if options.targets:
+        return options.targets
+    recorded = options.cassettes is not None or is_ours(scenario) or cassette_path(scenario).exists()
+    return OWN_TARGETS if recorded else ("embedded",)
 
 
 def cassette_path(scenario: Path, cassettes: str | None = None) -> Path:
@@ -143,7 +163,7 @@ def checked_target(name: str, options: Options) -> None:
         UsageRefused: it is no target.
         KeyMissing: the live service needs a key.
     """
-    if name not in _OWN:
+    if name not in OWN_TARGETS:
         targets = Targets(options)
         targets.url(name)
         targets.key(name, "")
@@ -204,7 +224,7 @@ def run_scenario(path: Path, target: str, targets: Targets) -> list[Line]:
 
 def _secrets(target: str, targets: Targets) -> list[str]:
     """Give the key that must not be shown, if there is one."""
-    if target not in _OWN:
+    if target not in OWN_TARGETS:
         with suppress(ConformanceError):
             return [targets.key(target, "")]
     return []
@@ -224,6 +244,9 @@ def _lines(path: Path, target: str, targets: Targets) -> list[Line]:
     started = time.monotonic()
     try:
         scenario = read_scenario(path)
+        if scenario.only and target not in scenario.only:
+            told = f"it makes sense for {' and '.join(scenario.only)} alone"
+            return [_summary(subject, target, path, "not-applicable", told)]
         played = play(scenario, targets.find(target, path), api_version=targets.options.api_version)
     except CassetteMiss as error:
         return [_summary(subject, target, path, "fail", str(error), hint=error.hint)]
@@ -255,7 +278,7 @@ def _our_fault(subject: str, target: str, path: Path, error: Exception) -> Line:
 
 def _judged(subject: str, target: str, targets: Targets, played: Played, seconds: float) -> list[Line]:
     report = judge(played.trace, closed=targets.options.closed, parties=("server",))
-    own = target in _OWN
+    own = target in OWN_TARGETS
     report.findings.extend(_cuts(played))
     report.findings.extend(_expectations(played, own=own))
     report.findings.extend(_unobserved(played, report, weak=target == "live" or played.unreachable))

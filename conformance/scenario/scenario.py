@@ -61,6 +61,12 @@ class ScenarioCall:
     key: str = "good"
     expect: Expectation = Expectation()
     bind: Mapping[str, str] = field(default_factory=dict)
+    bind_events: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def binds(self) -> frozenset[str]:
+        """The names that its answer gives values to."""
+        return frozenset(self.bind) | frozenset(self.bind_events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ class Scenario:
     """A conversation.
 
     id: its path without the ending, below `scenarios/` or, for a file elsewhere, from the current folder.
+    only: the targets that it makes sense for, where that is not every one.
     """
 
     id: str
@@ -77,6 +84,7 @@ class Scenario:
     exercises: tuple[str, ...]
     given: Mapping[str, Any]
     calls: tuple[ScenarioCall, ...]
+    only: tuple[str, ...] = ()
 
 
 def is_ours(path: Path) -> bool:
@@ -152,6 +160,7 @@ def read_scenario(path: Path) -> Scenario:
         exercises=tuple(data["exercises"]),
         given=data.get("given", {}),
         calls=calls,
+        only=tuple(data.get("only", ())),
     )
     for where, what in _inconsistencies(scenario):
         raise ScenarioBroken(str(path), where, what)
@@ -248,10 +257,10 @@ def _inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
                 yield f"{where}/arguments", f"<{name}> is bound by nothing before it (bound: {choice})"
         if call.operation != "interactions.create" and "id" not in call.arguments:
             yield f"{where}/arguments", f"{call.operation} needs an id"
-        for name, path in call.bind.items():
+        for name, path in (*call.bind.items(), *call.bind_events.items()):
             if fault := _jsonpath_fault(path):
                 yield f"{where}/bind/{name}", f"{path!r} is not JSONPath: {fault}"
-        bound |= call.bind.keys()
+        bound |= call.binds
 
 
 def _jsonpath_fault(path: str) -> str:
