@@ -469,6 +469,9 @@ def test_an_unknown_requirement_gets_its_nearest(capsys: pytest.CaptureFixture[s
         (["--version"], 0, "gemini-conformance 0."),
         ([], 2, "usage: gemini-conformance"),
         (["run", "--timeout", "0"], 2, "0 is not a time in seconds"),
+        (["run", "--timeout", "soon"], 2, "soon is not a time in seconds"),
+        (["run", "-n", "some"], 2, "some is not a whole number from 1"),
+        (["lint", "--max-mb", "0", "a.json"], 2, "0 is not a whole number from 1"),
         (["run", "--nonsense"], 2, "unrecognized arguments: --nonsense"),
         (["dance"], 2, "invalid choice: 'dance'"),
     ],
@@ -484,10 +487,11 @@ def test_words_of_the_command_line(
     assert said in (told if code == 0 else notes)
 
 
-def test_pytest_options_belong_to_run_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    """Elsewhere they are refused."""
-    assert main(["list", "--", "-x"]) == 2
-    assert "only run takes options of pytest after --" in capsys.readouterr().err
+def test_elsewhere_than_in_run_paths_come_after_two_dashes(capsys: pytest.CaptureFixture[str]) -> None:
+    """As in any other program; only `run` hands what follows to pytest."""
+    written("-odd")
+    assert main(["list", "--", "-odd.scenario.yaml"]) == 0
+    assert "-odd: " in capsys.readouterr().out
 
 
 # serve
@@ -532,9 +536,8 @@ def test_serve_refuses_a_port_in_use_and_other_hosts(capsys: pytest.CaptureFixtu
 
 
 def test_lint_is_green_on_what_our_server_says(capsys: pytest.CaptureFixture[str]) -> None:
-    """Our cassettes keep the contract; that of the refusals holds wrong requests, on purpose."""
-    cassettes = (folder("cassettes") / "interactions").glob("*.yaml")
-    assert main(["lint", *(str(path) for path in cassettes if path.stem != "refusals")]) == 0
+    """Our cassettes keep the contract; some of their requests are wrong, on purpose."""
+    assert main(["lint", str(folder("cassettes")), "--party", "server"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith(" files judged")
 
 
@@ -570,6 +573,64 @@ def test_lint_goes_on_after_a_broken_file(capsys: pytest.CaptureFixture[str]) ->
     assert problems(told["lines"]) == []
     files = {line["subject"]: line["outcome"] for line in told["lines"] if line["type"] == "file"}
     assert files == {"a.json": "fail", "b.yaml": "pass"}
+
+
+def test_lint_judges_the_rest_when_a_path_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    """The call is wrong, so the exit code is 2; the record tells both."""
+    Path("b.yaml").write_bytes((folder("cassettes") / "interactions" / "text.yaml").read_bytes())
+    assert main(["lint", "none.json", "b.yaml", "--record", "kept.ndjson"]) == 2
+    told = capsys.readouterr().out
+    assert "error none.json: no such file or folder" in told
+    assert "1 of 2 files judged" in told
+    assert problems(record_of("kept.ndjson")) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe of the file system")
+def test_lint_waits_for_no_pipe() -> None:
+    """Nobody writes into it, and a folder may hold anything."""
+    Path("folder").mkdir()
+    os.mkfifo("folder/pipe")
+    Path("folder/b.yaml").write_bytes((folder("cassettes") / "interactions" / "text.yaml").read_bytes())
+    assert command("lint", "folder").returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a device without end")
+def test_what_never_ends_is_too_large(capsys: pytest.CaptureFixture[str]) -> None:
+    """A device tells no size; it is read as far as the limit."""
+    assert main(["lint", "--max-mb", "1", "/dev/zero"]) == 5
+    assert "over the limit of 1 MB" in capsys.readouterr().out
+
+
+# output
+
+
+@pytest.mark.parametrize(("end", "code", "said"), [(">&-", 0, ""), (">/dev/full", 2, "cannot be written")])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is full")
+def test_an_output_that_takes_nothing_is_no_fault_of_ours(end: str, code: int, said: str) -> None:
+    """A closed stdout hears nothing; a full disk is told."""
+    shell = f'"{sys.executable}" -P -m conformance.cli list {end}'
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_scenario_of_ones_own_needs_no_cassette(capsys: pytest.CaptureFixture[str]) -> None:
+    """Unless cassettes are asked for; once there is one it is played."""
+    mine = written()
+    assert main(["run", mine]) == 0
+    assert "pass (embedded)" in capsys.readouterr().out
+    assert main(["run", mine, "--target", "cassettes"]) == 2
+    assert main(["record", mine]) == 0
+    capsys.readouterr()
+    assert main(["run", mine]) == 0
+    assert "pass (cassettes), pass (embedded)" in capsys.readouterr().out
+
+
+def test_a_folder_of_cassettes_that_is_missing_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before any scenario is played."""
+    assert main(["run", "--cassettes", "none"]) == 2
+    assert "gemini-conformance: none: no such file or folder" in capsys.readouterr().err
 
 
 def test_a_target_that_nobody_listens_on_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     """Judge the recordings and print what was found; each is let go before the next is read."""
     header = header_line(command="lint", paths=options.paths, closed=options.closed)
     printed = JsonOutput(header) if options.format == "json" else None
-    tally = Tally()
+    tally = Tally(parties=(options.party,) if options.party else ("server", "client"))
     with Record(Path(options.record) if options.record else None, header) as record:
         for line in lint_lines(options):
             record.write(line)

@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         command="run", targets=list(asked.targets or OWN_TARGETS), seed=asked.seed, closed=asked.closed
     )
     printed = JsonOutput(header) if options.format == "json" else None
-    tally = Tally()
+    tally = Tally(parties=("server",))
     with Record(path, header) as record:
 
         def take(line: Line) -> None:

@@ -19,7 +19,7 @@ from conformance.contract.registry import Requirement, registry
 from conformance.judge.verdict import Outcome, worst
 from conformance.report.record import Line
 
-__all__ = ["Finding", "Tally", "unjudged"]
+__all__ = ["Finding", "Tally"]
 
 _RED = ("error", "fail", "untestable")
 _PALE = ("warn", "inconclusive")
@@ -53,6 +53,7 @@ class Finding:
 class Tally:
     """The sum of a record.
 
+    parties: whose conduct was judged.
     outcomes: the worst outcome of each requirement that was judged.
     passes: how often each was kept.
     findings: by outcome, requirement (or message, where nothing could be seen) and subject.
@@ -61,6 +62,7 @@ class Tally:
     coverage: which kinds, words and fields of the schemas were shown.
     """
 
+    parties: tuple[str, ...] = ("server", "client")
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     passes: Counter[str] = field(default_factory=Counter)
     findings: dict[tuple[str, str, str], Finding] = field(default_factory=dict)
@@ -114,8 +116,17 @@ class Tally:
     def counts(self) -> dict[str, int]:
         """How many requirements ended with which outcome, those that nothing was about included."""
         counts: Counter[str] = Counter(self.outcomes.values())
-        counts.update(unjudged(known) for known in registry().values() if known.id not in self.outcomes)
+        counts.update(self.state(known) for known in registry().values() if known.id not in self.outcomes)
         return dict(counts)
+
+    def state(self, requirement: Requirement) -> str:
+        """What became of a requirement; what it is, where nothing was about it."""
+        if requirement.id in self.outcomes:
+            return self.outcomes[requirement.id]
+        if not requirement.checks:
+            return "excluded" if requirement.excluded else "pending"
+        concerned = requirement.party == "both" or requirement.party in self.parties
+        return "not-observed" if concerned else "not-applicable"
 
     @property
     def judged(self) -> bool:
@@ -134,10 +145,3 @@ class Tally:
         if outcomes.intersection(_RED) or (strict and (self.drift or outcomes.intersection(_PALE))):
             return 1
         return 0 if self.judged and 5 not in codes else 5
-
-
-def unjudged(requirement: Requirement) -> str:
-    """What a requirement is that nothing in a run was about."""
-    if requirement.checks:
-        return "not-observed"
-    return "excluded" if requirement.excluded else "pending"

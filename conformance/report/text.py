@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _SHOWN: tuple[Outcome, ...] = ("error", "fail", "untestable", "inconclusive", "warn", "known")
-_ALL: tuple[str, ...] = (*_SHOWN, "pass", "not-observed", "pending", "excluded")
+_ALL: tuple[str, ...] = (*_SHOWN, "pass", "not-observed", "not-applicable", "pending", "excluded")
 _SUBJECTS = 5
 _DISPUTE = (
     "is a verdict wrong? report its requirement with these bytes (see CONTRIBUTING.md); it is a fault of ours"
@@ -133,8 +133,8 @@ def render_areas(tally: Tally) -> Iterator[str]:
     """What was judged, one line an area: how many requirements ended how, of how many that have checks."""
     areas: dict[str, list[str]] = defaultdict(list)
     for requirement in registry().values():
-        if requirement.checks:
-            areas[requirement.area].append(tally.outcomes.get(requirement.id, "not-observed"))
+        if (state := tally.state(requirement)) not in ("excluded", "pending", "not-applicable"):
+            areas[requirement.area].append(state)
     for area, found in areas.items():
         counts = Counter(found)
         judged = len(found) - counts["not-observed"]

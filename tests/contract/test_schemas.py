@@ -19,7 +19,8 @@ API = [name for name in NAMES if name.startswith("interactions/")]
 KEYWORDS = frozenset(
     """$schema $id $ref $defs title description type properties required additionalProperties items const
     minimum maximum minLength minItems oneOf discriminator anyOf if then else not enum deprecated readOnly
-    writeOnly default examples format contentEncoding x-open-enum x-open-enum-prefix x-source x-profile""".split()
+    writeOnly default examples format contentEncoding x-open-enum x-open-enum-prefix x-source
+    x-profile""".split()
 )
 PROFILES = {"enterprise", "v1", "v1beta"}
 

@@ -135,7 +135,7 @@ def test_a_cassette_that_cannot_be_played_is_named(
     assert main(["run", "text.scenario.yaml", "--target", "cassettes", "--cassettes", "tapes"]) == 2
     told, notes = capsys.readouterr()
     assert problem in told
-    assert "    hint      Record it again with `gemini-conformance record`." in told
+    assert "    hint      Record it with `gemini-conformance record`;" in told
     assert "Traceback" not in told + notes
 
 

@@ -1,0 +1,114 @@
+"""Every example of a README is real: what it shows loads, runs or exists."""
+
+import argparse
+import contextlib
+import io
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conformance.cli import COMMANDS
+from conformance.contract.registry import registry
+from conformance.scenario.scenario import find_scenarios, read_scenario
+
+ROOT = Path(__file__).parent.parent
+READMES = sorted(
+    path
+    for path in [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("*/README.md"),
+        *ROOT.glob("*/*/README.md"),
+        *ROOT.glob("*/*/*/README.md"),
+    ]
+    if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+)
+CALL = re.compile(r"(?:^|[`/ ])gemini-conformance ([^`\n#]+)")
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """The code blocks of a page in one language."""
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+def calls(path: Path) -> list[list[str]]:
+    """Every call of the command line that a page shows, in words."""
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ").replace("…", "")
+    found = [match[1].rstrip(").,;") for match in CALL.finditer(text)]
+    return [shlex.split(call) for call in found if re.match(r"[a-z]", call)]
+
+
+def test_the_pages_are_found() -> None:
+    """A test that reads nothing proves nothing."""
+    assert {"README.md", "scenarios/README.md", "schemas/README.md", "cassettes/README.md"} <= {
+        path.relative_to(ROOT).as_posix() for path in READMES
+    }
+    assert len(calls(ROOT / "README.md")) > 8
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_call_that_is_shown_is_understood(page: Path) -> None:
+    """The command exists, and so does each option."""
+    for command, *words in calls(page):
+        if command == "COMMAND":
+            continue
+        assert command in COMMANDS, command
+        parser = argparse.ArgumentParser(exit_on_error=False, allow_abbrev=False)
+        import_module(f"conformance.commands.{command}").add_arguments(parser)
+        known = {option for action in parser._actions for option in action.option_strings}
+        own = words[: words.index("--")] if "--" in words else words
+        assert {word for word in own if word.startswith("-")} <= known, (page, command, words)
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_requirement_that_is_named_exists(page: Path) -> None:
+    """An id is for ever, in prose too."""
+    named = set(re.findall(r"\b(?:IX|SSE|HTTP)(?:-[A-Z]+)?-\d{3}\b", page.read_text(encoding="utf-8")))
+    assert named <= registry().keys()
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_into_the_checkout_leads_somewhere(page: Path) -> None:
+    """A file that is there, or a heading of the page."""
+    text = page.read_text(encoding="utf-8")
+    headings = {
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        if link.startswith("#"):
+            assert link[1:] in headings, link
+        elif "://" not in link:
+            assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+def test_the_scenario_that_is_shown_is_one(tmp_path: Path) -> None:
+    """Copied out of the page it loads."""
+    (shown,) = blocks(ROOT / "scenarios" / "README.md", "yaml")
+    path = tmp_path / "shown.scenario.yaml"
+    path.write_text(shown, encoding="utf-8")
+    assert [call.name for call in read_scenario(path).calls] == ["ask", "answer"]
+    assert find_scenarios([str(tmp_path)]) == [path]
+
+
+def test_every_yaml_that_is_shown_is_yaml() -> None:
+    """Whatever else it is."""
+    for page in READMES:
+        for block in blocks(page, "yaml"):
+            assert yaml.safe_load(block), page
+
+
+def test_the_python_that_is_shown_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On our recordings, under the name that the page gives them."""
+    (shown,) = blocks(ROOT / "README.md", "python")
+    (tmp_path / "recordings").symlink_to(ROOT / "tests" / "recordings", target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        exec(compile(shown, "README.md", "exec"), {})
+    assert "recordings/text.json pass []" in told.getvalue().splitlines()
