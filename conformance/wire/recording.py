@@ -33,6 +33,7 @@ _EXCERPT = re.compile(r"\.(?:excerpt|trimmed|prefix)\.")
 _STREAM = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*(?::|(?:event|data|id|retry):)")
 _PEEK_BYTES = 64 * 1024
 _STEP = re.compile(r"\w+_call|\w+_result|thought|model_output|user_input")
+_MAPPING = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n)*(?:---|[\w-]+:(?:\s|$))")
 _LEGACY_EVENTS = re.compile(r"content\.(?:start|delta|stop)|interaction\.(?:start|complete)")
 _LEGACY = "a recording of the old `outputs` schema, which the service dropped in June 2026: not judged"
 _GENERATE_CONTENT = "a generateContent recording: not judged yet"
@@ -307,7 +308,7 @@ def _object(name: str, data: bytes, value: dict[str, Any]) -> Recording:
 def _yaml(name: str, data: bytes) -> Recording:
     import yaml
 
-    if not re.search(rb"^(?:interactions|when|version):", data, re.MULTILINE):
+    if not _MAPPING.match(data) or not re.search(rb"^(?:interactions|when|version):", data, re.MULTILINE):
         return Recording(name, "", note=_UNKNOWN)
     try:
         text = data.decode("utf-8-sig")
