@@ -74,3 +74,29 @@ def agreement(session: nox.Session) -> None:
         *session.posargs,
         env={"CONFORMANCE_EXAMPLES": "10000"},
     )
+
+
+@nox.session(python=PYTHON, default=False)
+@nox.parametrize(
+    ("client", "package"),
+    [
+        nox.param("google-genai", ["google-genai>=3,<4"], id="google-genai-3"),
+        nox.param("google-genai", ["google-genai>=2,<3"], id="google-genai-2"),
+        nox.param("litellm", ["litellm"], id="litellm"),
+        nox.param("@google/genai", [], id="npm-google-genai-3"),
+        nox.param("@google/genai-2", [], id="npm-google-genai-2"),
+        nox.param("@ai-sdk/google", [], id="npm-ai-sdk-google-4"),
+        nox.param("@ai-sdk/google-3", [], id="npm-ai-sdk-google-3"),
+    ],
+)
+def clients(session: nox.Session, client: str, package: list[str]) -> None:
+    """Real clients against the reference server; those of npm need node."""
+    session.install("-e.", *package)
+    session.run("python", "-m", "tests.clients.run", "--client", client, "--folder", session.create_tmp())
+
+
+@nox.session(python=PYTHON, default=False)
+def rival(session: nox.Session) -> None:
+    """The tests of llm-comply against the reference server."""
+    session.install("-e.", "llm-comply")
+    session.run("python", "-m", "tests.clients.rival")

@@ -10,6 +10,7 @@ import errno
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -32,7 +33,7 @@ COMMANDS = {
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 _EPILOG = """exit codes: 0 conforms, 1 findings, 2 wrong call, 3 fault of the harness, 5 not enough evidence
 
-  gemini-conformance run                               the five conversations, offline
+  gemini-conformance run                               every documented conversation, offline
   gemini-conformance run --target http://127.0.0.1:8000
   gemini-conformance lint recordings/
 """
@@ -79,7 +80,7 @@ def _open_closed_streams() -> None:
     """Let what is said to a closed stdout or stderr go nowhere; Python has None in its place."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (for good)
 
 
 def _forget_stdout() -> None:
@@ -91,8 +92,6 @@ def _asked(given: Sequence[str]) -> str | None:
 
 
 def _our_fault(error: Exception) -> int:
-    import traceback
-
     traceback.print_exception(error)
     print(f"gemini-conformance: the harness failed: {type(error).__name__}: {error}", file=sys.stderr)
     print("hint: this is our fault: please report it with what stands above.", file=sys.stderr)

@@ -40,6 +40,10 @@ __all__ = [
 ]
 
 
+def _told(file: str, where: str, problem: str) -> str:
+    return f"{file} {where}: {problem}" if where else f"{file}: {problem}"
+
+
 @dataclass(eq=False)
 class ConformanceError(Exception):
     """What every error of the harness is: one sentence, a hint, an exit code."""
@@ -75,7 +79,7 @@ class SchemaBroken(ConformanceError):
     problem: str
 
     def __str__(self) -> str:
-        return f"{self.file} {self.where}: {self.problem}".replace(" :", ":")
+        return _told(self.file, self.where, self.problem)
 
     @property
     def hint(self) -> str:
@@ -188,8 +192,7 @@ class OpenapiUnusable(ConformanceError):
     exit_code: ClassVar[int] = 2
 
     def __str__(self) -> str:
-        place = f"{self.file} {self.where}" if self.where else self.file
-        return f"{place}: {self.problem}"
+        return _told(self.file, self.where, self.problem)
 
     @property
     def hint(self) -> str:
@@ -206,8 +209,7 @@ class ScenarioBroken(ConformanceError):
     exit_code: ClassVar[int] = 2
 
     def __str__(self) -> str:
-        place = f"{self.file} {self.where}" if self.where else self.file
-        return f"{place}: {self.problem}"
+        return _told(self.file, self.where, self.problem)
 
     @property
     def hint(self) -> str:

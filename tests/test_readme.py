@@ -5,6 +5,7 @@ import contextlib
 import io
 import re
 import shlex
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -112,3 +113,16 @@ def test_the_python_that_is_shown_runs(tmp_path: Path, monkeypatch: pytest.Monke
     with contextlib.redirect_stdout(told):
         exec(compile(shown, "README.md", "exec"), {})
     assert "recordings/text.json pass []" in told.getvalue().splitlines()
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """The table of the page and pyproject.toml name the same distributions."""
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Dependencies\n")[2]
+    told = re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert sorted(told) == sorted(re.split("[<>=~!]", one)[0] for one in needed)
+
+
+def test_every_command_is_told_of() -> None:
+    """In the page that everyone reads first."""
+    assert {command for command, *_ in calls(ROOT / "README.md")} | {"list"} >= COMMANDS.keys()

@@ -4,11 +4,10 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from conformance.commands.shared import JsonOutput, positive
 from conformance.contract.coverage import Coverage
-from conformance.contract.validation import Branch
 from conformance.errors import PathMissing
 from conformance.judge.judge import judge
 from conformance.report.record import (
@@ -23,6 +22,9 @@ from conformance.report.record import (
 from conformance.report.tally import Tally
 from conformance.report.text import render_lint
 from conformance.wire.recording import Recording, find_files, read_all
+
+if TYPE_CHECKING:
+    from conformance.contract.validation import Branch
 
 __all__ = ["add_arguments", "lint_lines", "run"]
 

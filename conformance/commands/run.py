@@ -96,7 +96,8 @@ def run(options: argparse.Namespace) -> int:
     applicable = [line for line in tally.scenarios if line["outcome"] != "not-applicable"]
     good = sum(line["outcome"] in ("pass", "warn", "known") for line in applicable)
     total = render_total(tally, subjects=f"{good} of {len(applicable)} scenarios · seed {options.seed}")
-    print(total if code != 5 else f"{total} · not enough evidence")
+    little = "not enough evidence" if tally.scenarios else "no scenario was selected: not enough evidence"
+    print(total if code != 5 else f"{total} · {little}")
     if record.path is not None and not record.problem:
         print(f"record: {record.path}", file=sys.stderr)
     return code

@@ -1,4 +1,4 @@
-"""Where the data folders lie: beside the package (or in `tests`) in a checkout, inside it in an installed wheel.
+"""Where the data folders lie: in a checkout beside the package or in `tests`, in a wheel inside the package.
 
 folder("schemas") / "interactions" / "event.json"
 """
@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def folder(name: str) -> Path:
-    """Give the folder `schemas`, `scenarios`, `cassettes` or `violations`, wherever this installation keeps it.
+    """Give the folder `schemas`, `scenarios`, `cassettes` or `violations`, wherever it is kept.
 
     Raises:
         DataFolderMissing: the installation has no such folder.

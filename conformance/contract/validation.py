@@ -13,6 +13,7 @@ how many there are. Problems are exactly what a stock 2020-12 validator finds; t
 `schemas/README.md` lists the keywords; any other is refused.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
@@ -135,8 +136,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def shown(value: Any) -> str:
     """Show a value in a message: JSON, at most some sixty characters."""
-    import json
-
     text = json.dumps(value, ensure_ascii=True) if not isinstance(value, (dict, list)) else ""
     match value:
         case dict():

@@ -45,7 +45,8 @@ def keys_are_sent(trace: Trace) -> Iterator[Verdict]:
     for call in trace.calls:
         if call.operation is None or not call.exchange.witnessed:
             continue
-        if _sent(call, "x-goog-api-key") or _sent(call, "authorization") or any(call.query.get("key", ())):
+        in_the_query = (*call.query.get("key", ()), *call.query.get("access_token", ()))
+        if _sent(call, "x-goog-api-key") or _sent(call, "authorization") or any(in_the_query):
             yield kept(_request(call))
         else:
             yield broken(_request(call), "", "the request has no x-goog-api-key header, or an empty one")

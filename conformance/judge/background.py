@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from urllib.parse import unquote
 
-from conformance.judge.stored import asks_for_a_stream, deleted_before, maker_of
+from conformance.judge.stored import asks_for_a_stream, caller_of, deleted_before, maker_of, same_caller
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.trace import Call, Document, Event, Stream, Trace, is_placeholder
 
@@ -47,24 +47,34 @@ def _in_background(call: Call) -> bool:
 
 
 def _runs(trace: Trace) -> Iterator[list[tuple[Call, str]]]:
-    """What the answers in one piece tell of each interaction, in order: the call and the status."""
-    runs: dict[str, list[tuple[Call, str]]] = {}
+    """What the answers in one piece tell of each interaction, in order: the call and the status.
+
+    A create begins a run, also where a server that was started again gives the ids of before.
+    """
+    runs: dict[tuple[object, ...], list[tuple[Call, str]]] = {}
     for call in trace.calls:
         if call.operation is None or call.stream is not None:
             continue
         match call.interaction:
             case {"id": str(found), "status": str(status)} if found and not is_placeholder(found):
-                runs.setdefault(found, []).append((call, status))
+                run = (found, *caller_of(call))
+                if call.operation == "create" and run in runs:
+                    yield runs.pop(run)
+                runs.setdefault(run, []).append((call, status))
     yield from runs.values()
 
 
 def _last_told(trace: Trace, call: Call) -> str | None:
     """The status that the interaction of a call had when it was last told."""
-    for run in _runs(trace):
-        told = [status for earlier, status in run if earlier.position < call.position]
-        if told and run[0][0].interaction is not None and run[0][0].interaction.get("id") == call.id:
-            return told[-1]
-    return None
+    told = [
+        (earlier.position, status)
+        for run in _runs(trace)
+        for earlier, status in run
+        if earlier.position < call.position
+        and (earlier.interaction or {}).get("id") == call.id
+        and same_caller(earlier, call)
+    ]
+    return max(told)[1] if told else None
 
 
 def background_answers_while_pending(trace: Trace) -> Iterator[Verdict]:
@@ -204,7 +214,9 @@ def _seen(trace: Trace, call: Call) -> list[Event] | None:
 def _resumed(trace: Trace) -> Iterator[tuple[Call, Stream, list[Event]]]:
     """Streams that go on after a mark: the call, its stream, and the events up to the mark."""
     for call in trace.calls:
-        if call.operation == "get" and call.stream is not None and call.stream.resumed and call.status == 200:
+        if call.operation != "get" or call.stream is None or call.stream.excerpt:
+            continue
+        if call.stream.resumed and call.status == 200:
             seen = _seen(trace, call)
             if seen is not None:
                 yield call, call.stream, seen
@@ -308,7 +320,7 @@ def running_interactions_can_be_cancelled(trace: Trace) -> Iterator[Verdict]:
 def ended_interactions_cannot_be_cancelled(trace: Trace) -> Iterator[Verdict]:
     """What has ended, or never ran in the background, cannot be cancelled (IX-CANCEL-002).
 
-    To cancel twice is not judged.
+    To cancel twice is not judged, and neither is an answer that tells the same end again: nothing was done.
     """
     for call in trace.calls:
         if call.operation != "cancel" or call.status is None:
@@ -319,21 +331,28 @@ def ended_interactions_cannot_be_cancelled(trace: Trace) -> Iterator[Verdict]:
             continue
         if 400 <= call.status < 500:
             yield kept(call)
-        elif call.status < 300:
+        elif call.status < 300 and call.interaction is not None and call.interaction.get("status") != told:
             yield broken(call, "", f"it was {told}, and the cancel is answered HTTP {call.status}")
 
 
 def cancels_answer_with_the_interaction(trace: Trace) -> Iterator[Verdict]:
-    """A cancel answers with the interaction, which is cancelled or about to be (IX-CANCEL-003)."""
+    """A cancel answers with the interaction, which is cancelled or about to be (IX-CANCEL-003).
+
+    A run may end by itself before it is cancelled, so an answer that tells another end is not judged.
+    """
     for call in trace.calls:
         if call.operation != "cancel" or call.status != 200:
             continue
         match call.interaction:
             case None:
                 yield broken(call, "", "the answer to a cancel is no interaction")
-            case {"id": str(found)} if found != call.id and not is_placeholder(found):
+            case {"id": str(found)} if found != call.id and not (
+                is_placeholder(found) or is_placeholder(call.id)
+            ):
                 yield broken(call, "/id", f"{call.id!r} was cancelled, {found!r} is answered")
-            case {"status": str(status)} if status in (_FINAL | _PAUSED) - {"cancelled"}:
+            case {"status": str(status)} if status in _FINAL - {"cancelled"}:
+                continue
+            case {"status": str(status)} if status in _PAUSED:
                 yield broken(call, "/status", f"the cancel succeeds, and the status is {status}")
             case _:
                 yield kept(call)

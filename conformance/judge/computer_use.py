@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.judge.tools import steps_of, tools_of
+from conformance.judge.tools import begins, steps_of, tools_of
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.trace import Call, Document, Trace, is_placeholder
 
@@ -22,16 +22,23 @@ __all__ = [
 ]
 
 _GRID = 1000
+_DEEP = 20
 
 
 def _actions(trace: Trace) -> Iterator[tuple[Call, str, dict[str, Any]]]:
-    """The calls of predefined functions: call, pointer, step."""
+    """The calls of predefined functions: call, pointer, step.
+
+    Later in a conversation a function that is not declared again may be called; an action tells its intent.
+    """
     for call in trace.calls:
         if not tools_of(call, "computer_use"):
             continue
         declared = [tool.get("name") for tool in tools_of(call, "function")]
         for at, step in steps_of(call, "function_call"):
-            if step.get("name") not in declared:
+            arguments = step.get("arguments")
+            if step.get("name") in declared:
+                continue
+            if begins(call) or (isinstance(arguments, dict) and "intent" in arguments):
                 yield call, at, step
 
 
@@ -64,10 +71,27 @@ def _named(
 
 
 def _shows_the_screen(result: dict[str, Any]) -> bool:
-    match result.get("result"):
-        case [*blocks]:
-            return any(isinstance(block, dict) and block.get("type") == "image" for block in blocks)
-    return False
+    return _has_an_image(result.get("result"))
+
+
+def _has_an_image(value: object) -> bool:
+    return any(isinstance(part, dict) and part.get("type") == "image" for part in _parts(value))
+
+
+def _acknowledges(result: dict[str, Any]) -> bool:
+    """Whether the acknowledgement stands in a result, as a member or in the JSON text of a block."""
+    return any(
+        "safety_acknowledgement" in part for part in _parts(result) if isinstance(part, (dict, str))
+    )
+
+
+def _parts(value: object, depth: int = 0) -> Iterator[object]:
+    """A value and everything in it."""
+    yield value
+    if depth < _DEEP:
+        inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        for part in inside:
+            yield from _parts(part, depth + 1)
 
 
 def excluded_functions_are_not_called(trace: Trace) -> Iterator[Verdict]:
@@ -117,16 +141,25 @@ def actions_tell_their_intent(trace: Trace) -> Iterator[Verdict]:
 def results_show_the_screen(trace: Trace) -> Iterator[Verdict]:
     """The results of a turn's actions show the screen in an image (IX-CU-006).
 
-    One image a turn will do; a turn with a result that tells an error is not judged.
+    One image in the input will do. Not judged: a turn with a result that tells an error, or with an action
+    that a person may have declined.
     """
-    for _, request, pairs in _answers(trace):
-        if any(result.get("is_error") for result, _ in pairs):
+    for call, request, pairs in _answers(trace):
+        declined = any(_needs_consent(action) and not _acknowledges(result) for result, action in pairs)
+        if declined or any(result.get("is_error") for result, _ in pairs):
             continue
-        if any(_shows_the_screen(result) for result, _ in pairs):
+        if _has_an_image(call.asked.get("input")):
             yield kept(request)
         else:
             names = ", ".join(str(action.get("name")) for _, action in pairs)
             yield broken(request, "/input", f"no result of {names} has an image of the screen")
+
+
+def _needs_consent(action: dict[str, Any]) -> bool:
+    match action.get("arguments"):
+        case {"safety_decision": {"decision": "require_confirmation"}}:
+            return True
+    return False
 
 
 def confirmed_actions_are_acknowledged(trace: Trace) -> Iterator[Verdict]:
@@ -136,21 +169,10 @@ def confirmed_actions_are_acknowledged(trace: Trace) -> Iterator[Verdict]:
     """
     for _, request, pairs in _answers(trace):
         for result, action in pairs:
-            match action.get("arguments"):
-                case {"safety_decision": {"decision": "require_confirmation"}}:
-                    if not _shows_the_screen(result) or result.get("is_error"):
-                        continue
-                    if _acknowledges(result):
-                        yield kept(request)
-                    else:
-                        said = f"{action.get('name')} needed a person's consent; its result acknowledges none"
-                        yield broken(request, "/input", said)
-
-
-def _acknowledges(result: dict[str, Any]) -> bool:
-    """Whether the acknowledgement stands in the result or in the JSON text of one of its blocks."""
-    match result.get("result"):
-        case [*blocks]:
-            texts = [str(block.get("text")) for block in blocks if isinstance(block, dict)]
-            return any("safety_acknowledgement" in text for text in texts)
-    return False
+            if not _needs_consent(action) or not _shows_the_screen(result) or result.get("is_error"):
+                continue
+            if _acknowledges(result):
+                yield kept(request)
+            else:
+                said = f"{action.get('name')} needed a person's consent; its result acknowledges none"
+                yield broken(request, "/input", said)

@@ -6,6 +6,7 @@ step is a table. Sources: https://ai.google.dev/gemini-api/docs/streaming and th
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,6 +44,7 @@ _PICTURES = {
     "image/webp": b"RIFF",
     "image/gif": b"GIF8",
 }
+_PASSING = ("the member 'result' is missing", 'expected an object, found ""')
 _KNOWN_DELTAS = frozenset[str]().union(*ALLOWED.values())
 
 
@@ -53,13 +55,16 @@ def _lives(trace: Trace) -> Iterator[tuple[Stream, StepLife]]:
 
 
 def arguments_join_to_an_object(trace: Trace) -> Iterator[Verdict]:
-    """The argument fragments of a step join to one JSON object (IX-STREAM-022)."""
+    """The argument fragments of a step join to one JSON object (IX-STREAM-022).
+
+    A call without arguments may bring an empty fragment, and a run that was cut short cuts its last call too.
+    """
     for stream, life in _lives(trace):
         fragments = [event for event, _ in life.deltas_of("arguments_delta")]
         if not fragments or not life.stops or stream.excerpt or stream.resumed:
             continue
         text = "".join(_text(event.json["delta"].get("arguments")) for event in fragments)
-        if is_placeholder(text):
+        if is_placeholder(text) or not text.strip() or not _ended_whole(stream):
             continue
         value = parse_json(text)
         if isinstance(value, dict):
@@ -71,6 +76,11 @@ def arguments_join_to_an_object(trace: Trace) -> Iterator[Verdict]:
                 "/delta/arguments",
                 f"the {len(fragments)} fragments of step {life.index} join to {found}: {_short(text)}",
             )
+
+
+def _ended_whole(stream: Stream) -> bool:
+    """Whether the run said all that it had to say, as far as is known: nothing cut it short."""
+    return stream.folded.get("status") in ("completed", "requires_action", "in_progress", None)
 
 
 def _text(value: Any) -> str:
@@ -96,7 +106,7 @@ def deltas_fit_their_step(trace: Trace) -> Iterator[Verdict]:
 
 
 def signatures_are_base64(trace: Trace) -> Iterator[Verdict]:
-    """The signature of a thought is base64 (IX-STREAM-019)."""
+    """The signature of a thought is base64 of either alphabet, padded or not (IX-STREAM-019)."""
     for stream, life in _lives(trace):
         if stream.excerpt:
             continue
@@ -110,11 +120,7 @@ def signatures_are_base64(trace: Trace) -> Iterator[Verdict]:
 
 
 def _is_base64(text: str) -> bool:
-    try:
-        base64.b64decode(text, validate=True)
-    except (ValueError, binascii.Error):
-        return False
-    return True
+    return re.fullmatch(r"[A-Za-z0-9+/_-]*={0,2}", text) is not None
 
 
 def signatures_close_their_thought(trace: Trace) -> Iterator[Verdict]:
@@ -162,15 +168,16 @@ def annotations_follow_their_text(trace: Trace) -> Iterator[Verdict]:
 def streams_fold_to_an_interaction(trace: Trace) -> Iterator[Verdict]:
     """The events of a stream that ends normally add up to a whole interaction (IX-STREAM-058).
 
-    A result of a tool without `result` passes: the streaming guide shows one.
+    A result of a tool without `result` passes: the streaming guide shows one. So do arguments that arrive as
+    one empty piece.
     """
     for stream in trace.streams:
-        if stream.completed is None or stream.resumed or stream.excerpt:
+        if stream.completed is None or stream.resumed or stream.excerpt or not _ended_whole(stream):
             continue
         problems = [
             problem
             for problem in contract().validate("interactions/interaction", stream.folded).problems
-            if problem.pointer.startswith("/steps") and problem.message != "the member 'result' is missing"
+            if problem.pointer.startswith("/steps") and problem.message not in _PASSING
         ]
         for problem in problems:
             yield broken(stream.completed, "", f"folded, the stream has {problem.pointer}: {problem.message}")

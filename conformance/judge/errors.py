@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from conformance.judge.requests import is_encoded, refusal
 from conformance.judge.verdict import Subject, Verdict, broken, kept
 from conformance.wire.exchange import header
 from conformance.wire.trace import UNREADABLE, Call, Trace, is_placeholder
@@ -49,10 +50,22 @@ def failures_tell_code_and_message(trace: Trace) -> Iterator[Verdict]:
         match _error(call):
             case subject, _, {"code": _, "message": str()}:
                 yield kept(subject)
-            case subject, at, _:
-                yield broken(subject, at, f"the error of an HTTP {call.status} has no code or no message")
-            case None:
+            case subject, at, error:
+                missing = [name for name in ("code", "message") if name not in error]
+                lacks = f"has no {' and no '.join(missing)}" if missing else "has a message that is no text"
+                yield broken(subject, at, f"the error of an HTTP {call.status} {lacks}")
+            case None if _has_a_body(call):
                 yield broken(call, "", f"HTTP {call.status} without an error object in the body")
+
+
+def _has_a_body(call: Call) -> bool:
+    """Whether the body of an answer is known: recordings leave bodies out, or cut them short."""
+    response = call.exchange.response
+    if response is None or call.exchange.excerpt or response.cut:
+        return False
+    if not response.body.strip():
+        return call.exchange.witnessed
+    return not is_placeholder(response.body.decode(errors="replace").strip())
 
 
 def codes_are_snake_case(trace: Trace) -> Iterator[Verdict]:
@@ -125,9 +138,10 @@ def _is_wrong(call: Call, fault: str) -> bool:
         case "no key":
             return call.exchange.witnessed and not _has_key(call)
         case "neither model nor agent":
-            return isinstance(asked, dict) and "model" not in asked and "agent" not in asked
+            goes_on = isinstance(asked, dict) and "continuation_token" in asked
+            return isinstance(asked, dict) and not goes_on and not _named(asked)
         case "both model and agent":
-            return isinstance(asked, dict) and "model" in asked and "agent" in asked
+            return isinstance(asked, dict) and len(_named(asked)) == 2
         case "no input":
             return isinstance(asked, dict) and "input" not in asked and "continuation_token" not in asked
         case "generation_config for an agent":
@@ -137,18 +151,12 @@ def _is_wrong(call: Call, fault: str) -> bool:
         case "background without storage":
             return isinstance(asked, dict) and asked.get("background") is True and asked.get("store") is False
         case "a body that is not JSON":
-            return asked is UNREADABLE and not _is_encoded(call)
+            return asked is UNREADABLE and not is_encoded(call)
     raise ValueError(fault)
 
 
-def _is_encoded(call: Call) -> bool:
-    """Whether the body of the request is compressed, or left out by the recording."""
-    request = call.exchange.request
-    if request is None:
-        return False
-    return header(request.headers, "content-encoding") is not None or is_placeholder(
-        request.body.decode(errors="replace")
-    )
+def _named(asked: dict[str, Any]) -> list[str]:
+    return [name for name in ("model", "agent") if asked.get(name) is not None]
 
 
 def _has_old_turns(asked: Any) -> bool:
@@ -163,9 +171,4 @@ def wrong_requests_are_refused(trace: Trace, fault: str, statuses: list[int]) ->
     for call in trace.calls:
         if call.operation != "create" or call.status is None or not _is_wrong(call, fault):
             continue
-        if call.status in statuses:
-            yield kept(call)
-        elif call.status < 400:
-            yield broken(call, "", f"the request has {fault}, and the answer is HTTP {call.status}")
-        elif call.status >= 500:
-            yield broken(call, "", f"the request has {fault}; HTTP {call.status} blames the server")
+        yield from refusal(call, fault, statuses)

@@ -33,10 +33,13 @@ def store_names_have_their_form(trace: Trace) -> Iterator[Verdict]:
 
 
 def citations_name_their_file(trace: Trace) -> Iterator[Verdict]:
-    """A file_citation tells which file it means: file_name or document_uri (IX-FILE-005)."""
+    """A file_citation tells which file it means: file_name or document_uri (IX-FILE-005).
+
+    A picture is cited by its media_id.
+    """
     for call in trace.calls:
         for at, citation in annotations_of(call, "file_citation"):
-            if citation.get("file_name") or citation.get("document_uri"):
+            if any(citation.get(name) for name in ("file_name", "document_uri", "media_id")):
                 yield kept(call)
             else:
                 yield broken(call, at, "the citation tells neither file_name nor document_uri")

@@ -3,8 +3,6 @@
 Source: https://ai.google.dev/gemini-api/docs/structured-output
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -38,6 +36,7 @@ _IGNORED = frozenset(
     const oneOf allOf not if then else patternProperties propertyNames dependentRequired dependentSchemas
     multipleOf exclusiveMinimum exclusiveMaximum unevaluatedItems unevaluatedProperties""".split()
 )
+_LEFT_OUT = re.compile(r"\.\.\.|[<\[(…*]")  # how recordings are shortened, where base64 has no such letter
 _JSON = "application/json"
 
 
@@ -83,6 +82,8 @@ def answers_fit_the_schema(trace: Trace) -> Iterator[Verdict]:
         if not text or is_placeholder(text):
             continue
         value = parse_json(text)
+        if value is UNREADABLE:  # a text may be interrupted by a thought or a tool
+            value = parse_json(call.text)
         fault = "" if value is UNREADABLE else _misfit(entry["schema"], value)
         if value is UNREADABLE:
             yield broken(call, place, f"the text is not JSON; it begins with {ascii(text[:40])}")
@@ -132,6 +133,8 @@ def _enforced(schema: Any) -> Any:
     """A schema reduced to what the documents promise to enforce."""
     if not isinstance(schema, dict):
         return schema
+    if schema.get("nullable") is True:
+        return {"anyOf": [_enforced({**schema, "nullable": None}), {"type": "null"}]}
     kept_keys: dict[str, Any] = {}
     for key, told in schema.items():
         if key in ("properties", "$defs", "definitions") and isinstance(told, dict):
@@ -205,13 +208,16 @@ def image_config_is_not_sent(trace: Trace) -> Iterator[Verdict]:
 
 
 def ratios_are_width_to_height(trace: Trace) -> Iterator[Verdict]:
-    """An aspect_ratio is two numbers with a colon between them (IX-FORMAT-011). Unknown ratios are drift."""
+    """An aspect_ratio is two numbers with a colon between them (IX-FORMAT-011).
+
+    Unknown ratios are drift, and so are words.
+    """
     for kind in ("image", "video"):
         for call, place, entry in _formats(trace, kind):
             match entry.get("aspect_ratio"):
                 case str(ratio) if re.fullmatch(r"[1-9]\d*:[1-9]\d*", ratio):
                     yield kept(_asked(call))
-                case str(ratio):
+                case str(ratio) if re.search(r"\d", ratio):
                     yield broken(
                         _asked(call), f"{place}/aspect_ratio", f"{ascii(ratio)} is not of the form 16:9"
                     )
@@ -274,7 +280,7 @@ def generated_images_can_be_opened(trace: Trace) -> Iterator[Verdict]:
             continue
         for place, block in _generated(call, "image"):
             match block:
-                case {"data": str(data)} if is_placeholder(data):
+                case {"data": str(data)} if is_placeholder(data) or _LEFT_OUT.search(data):
                     continue
                 case {"mime_type": str(), "data": str(data)} if _is_base64(data):
                     yield kept(call)
@@ -289,10 +295,7 @@ def generated_images_can_be_opened(trace: Trace) -> Iterator[Verdict]:
 
 
 def _is_base64(data: str) -> bool:
-    try:
-        return bool(base64.b64decode(data, validate=True))
-    except (ValueError, binascii.Error):
-        return False
+    return re.fullmatch(r"[A-Za-z0-9+/_-]+={0,2}", data) is not None
 
 
 def research_takes_no_schema(trace: Trace) -> Iterator[Verdict]:

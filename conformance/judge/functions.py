@@ -30,6 +30,12 @@ __all__ = [
     "thoughts_are_sent_back_unchanged",
 ]
 
+_OURS_TO_RUN = frozenset({"thought", "model_output", "user_input", "function_result"}) | {
+    f"{tool}_{part}"
+    for tool in ("google_search", "code_execution", "url_context", "google_maps", "file_search")
+    for part in ("call", "result")
+}
+_DEEP = 50
 _LOUD = frozenset({"STRING", "NUMBER", "INTEGER", "BOOLEAN", "OBJECT", "ARRAY", "NULL"})
 
 
@@ -110,12 +116,14 @@ def _answered(trace: Trace) -> Iterator[Call]:
 def asking_for_functions_requires_action(trace: Trace) -> Iterator[Verdict]:
     """A stored turn that asks for functions ends as requires_action, and no other does (IX-FUNC-003).
 
-    Unstored streams were seen to end as completed with calls pending, so they are not judged; an agent may
-    ask for something else than a function.
+    Unstored streams were seen to end as completed with calls pending, so they are not judged; an agent, or a
+    step of a kind that the service does not run itself, may ask for something else than a function.
     """
     for call in trace.calls:
         told = call.interaction
-        if told is None or call.exchange.excerpt or not told.get("id"):
+        if told is None or call.exchange.excerpt or not told.get("id") or call.stored is False:
+            continue
+        if call.operation == "cancel" or (call.stream is not None and call.stream.resumed):
             continue
         answered = _ids((step for step in call.steps if step.get("type") == "function_result"), "call_id")
         pending = [step for step in _function_calls(call.steps) if step.get("id") not in answered]
@@ -123,7 +131,7 @@ def asking_for_functions_requires_action(trace: Trace) -> Iterator[Verdict]:
             case "requires_action" if pending:
                 yield kept(call)
             case "requires_action" if "agent" in told or any(
-                "tool_call" in str(step.get("type")) for step in call.steps
+                str(step.get("type")) not in _OURS_TO_RUN for step in call.steps
             ):
                 continue
             case "requires_action":
@@ -202,32 +210,47 @@ def calls_respect_allowed_tools(trace: Trace) -> Iterator[Verdict]:
                     yield broken(call, f"/steps/{number}/name", f"{name!r} is not among {', '.join(allowed)}")
 
 
-def _asked_before(trace: Trace, call: Call) -> list[dict[str, Any]] | None:
-    """The function calls that a request can answer; None when a turn of its history is not in the trace."""
+def is_whole(call: Call) -> bool:
+    """Whether an answer tells all steps of a turn that has ended: no excerpt, no cut or resumed stream."""
+    told = call.interaction
+    if told is None or call.exchange.excerpt or told.get("status") in ("in_progress", "queued"):
+        return False
+    if call.stream is not None:
+        return call.stream.completed is not None and not call.stream.resumed
+    return isinstance(told.get("steps"), list)
+
+
+def _steps_before(trace: Trace, call: Call) -> list[dict[str, Any]] | None:
+    """The steps that a request can answer; None when its history is not in the trace, or not whole."""
     match call.asked:
         case {"previous_interaction_id": str(previous)}:
             before = trace.answering(previous, before=call.position)
-            return None if before is None else _function_calls(before.steps)
+            return before.steps if before is not None and is_whole(before) else None
         case {"input": [*_]}:
-            return _function_calls(input_steps(call))
+            return input_steps(call)
     return None
 
 
 def _answers(trace: Trace) -> Iterator[tuple[Call, Document, list[dict[str, Any]], list[dict[str, Any]]]]:
-    """Requests that bring function results: call, request, results, and the calls they can answer."""
+    """Requests that bring function results: call, request, results, and the steps they can answer."""
     for call in trace.calls:
         if call.operation != "create" or not _results(call):
             continue
-        asked = _asked_before(trace, call)
-        if asked is None or any(is_placeholder(step.get("id")) for step in asked):
+        before = _steps_before(trace, call)
+        if before is None or any(is_placeholder(step.get("id")) for step in _calls(before)):
             continue
-        yield call, Document(call.asked, call.request_place, "request"), _results(call), asked
+        yield call, Document(call.asked, call.request_place, "request"), _results(call), before
+
+
+def _calls(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The steps that can be answered: function calls, and calls of kinds that are not known yet."""
+    return [step for step in steps if str(step.get("type")).endswith("_call")]
 
 
 def results_answer_calls(trace: Trace) -> Iterator[Verdict]:
     """The call_id of a function_result is the id of the function_call that it answers (IX-FUNC-008)."""
-    for _, request, results, asked in _answers(trace):
-        ids = _ids(asked)
+    for _, request, results, before in _answers(trace):
+        ids = _ids(_calls(before))
         for result in results:
             found = result.get("call_id")
             if is_placeholder(found):
@@ -240,27 +263,35 @@ def results_answer_calls(trace: Trace) -> Iterator[Verdict]:
 
 
 def every_call_is_answered(trace: Trace) -> Iterator[Verdict]:
-    """Each function_call of the turn before is answered exactly once (IX-FUNC-018)."""
-    for _, request, results, asked in _answers(trace):
+    """Each function_call of the turn before is answered exactly once (IX-FUNC-018).
+
+    Calls that the history itself answers are done with. Servers may count their ids anew in each turn, so a
+    history sent whole is compared by how often an id is called and answered.
+    """
+    for call, request, results, before in _answers(trace):
         answered = [result.get("call_id") for result in results]
         if any(is_placeholder(found) for found in answered):
             continue
-        for step in asked:
-            times = answered.count(step.get("id"))
-            if times == 1:
+        stored = "previous_interaction_id" in call.asked
+        done = _ids((step for step in before if step.get("type") == "function_result" and stored), "call_id")
+        asked = [step for step in _function_calls(before) if step.get("id") not in done]
+        ids = _ids(asked)
+        for step in {step["id"]: step for step in asked if isinstance(step.get("id"), str)}.values():
+            times = answered.count(step["id"])
+            if times == ids.count(step["id"]):
                 yield kept(request)
             else:
                 said = "is not answered" if times == 0 else f"is answered {times} times"
-                yield broken(request, "/input", f"the call {step.get('id')!r} of {step.get('name')} {said}")
+                yield broken(request, "/input", f"the call {step['id']!r} of {step.get('name')} {said}")
 
 
 def stored_calls_are_not_sent_again(trace: Trace) -> Iterator[Verdict]:
     """With `previous_interaction_id` the input holds results, and not the calls again (IX-FUNC-015)."""
-    for call, request, _, asked in _answers(trace):
+    for call, request, _, before in _answers(trace):
         if "previous_interaction_id" not in call.asked:
             continue
         sent = _ids(_function_calls(input_steps(call)))
-        again = [found for found in _ids(asked) if found in sent]
+        again = [found for found in _ids(_function_calls(before)) if found in sent]
         if again:
             yield broken(request, "/input", f"the stored call {again[0]!r} is sent again")
         else:
@@ -273,10 +304,28 @@ def _stateless_answers(trace: Trace) -> Iterator[tuple[Document, list[dict[str, 
         if call.stored is not False or not _results(call) or "previous_interaction_id" in call.asked:
             continue
         wanted = set(_ids(_results(call), "call_id"))
-        for before in reversed(trace.earlier(call)):
-            if wanted.intersection(_ids(_function_calls(before.steps))):
-                yield Document(call.asked, call.request_place, "request"), input_steps(call), before.steps
-                break
+        before = turn_before(
+            [
+                earlier
+                for earlier in reversed(trace.earlier(call))
+                if wanted.intersection(_ids(_function_calls(earlier.steps))) and is_whole(earlier)
+            ],
+            input_steps(call),
+        )
+        if before is not None:
+            yield Document(call.asked, call.request_place, "request"), input_steps(call), before.steps
+
+
+def turn_before(candidates: list[Call], sent: list[Any]) -> Call | None:
+    """The turn that a request without stored state goes on from; None when several could be, and none fits.
+
+    The same question may be asked twice, and a program may talk to several users at a time.
+    """
+    steps = [step for step in sent if isinstance(step, dict)]
+    for call in candidates:
+        if all(any(same_step(step, other) for other in steps) for step in call.steps):
+            return call
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def history_is_sent_again(trace: Trace) -> Iterator[Verdict]:
@@ -287,6 +336,7 @@ def history_is_sent_again(trace: Trace) -> Iterator[Verdict]:
             step
             for step in received
             if step.get("type") in ("function_call", "model_output")
+            and not is_redacted(step)
             and not any(same_step(step, other) for other in sent)
         ]
         if missing:
@@ -299,17 +349,46 @@ def history_is_sent_again(trace: Trace) -> Iterator[Verdict]:
 
 
 def same_step(received: dict[str, Any], sent: dict[str, Any]) -> bool:
-    """Whether a step came back as it was; an empty signature says nothing and may be left out."""
+    """Whether a step came back as it was.
+
+    An empty signature says nothing and may be left out. Texts are compared joined and without their
+    annotations: a stream does not tell how to cut them into blocks.
+    """
     return all(
-        sent.get(key) == value for key, value in received.items() if not (key == "signature" and value == "")
+        _gist(sent.get(key)) == _gist(value)
+        for key, value in received.items()
+        if not (key == "signature" and value == "")
     )
 
 
+def _gist(value: Any) -> Any:
+    """Blocks of content as their joined text and whatever is no text; any other value as it is."""
+    if not isinstance(value, list) or not value or not all(isinstance(block, dict) for block in value):
+        return value
+    texts = [str(block.get("text", "")) for block in value if block.get("type") == "text"]
+    return "".join(texts), [block for block in value if block.get("type") != "text"]
+
+
+def is_redacted(value: Any, depth: int = 0) -> bool:
+    """Whether some string in a value stands for something that the recording leaves out."""
+    if depth > _DEEP:
+        return False
+    match value:
+        case dict():
+            return any(is_redacted(inner, depth + 1) for inner in value.values())
+        case list():
+            return any(is_redacted(inner, depth + 1) for inner in value)
+    return is_placeholder(value)
+
+
 def thoughts_are_sent_back_unchanged(trace: Trace) -> Iterator[Verdict]:
-    """Without stored state the thoughts of the turn before are sent back as they came (IX-FUNC-017)."""
+    """Without stored state the thoughts of the turn before are sent back as they came (IX-FUNC-017).
+
+    A thought without a signature proves nothing to the service, and may be left out.
+    """
     for request, sent, received in _stateless_answers(trace):
         for step in received:
-            if step.get("type") != "thought" or is_placeholder(step.get("signature")):
+            if step.get("type") != "thought" or is_redacted(step) or not step.get("signature"):
                 continue
             if any(other.get("type") == "thought" and same_step(step, other) for other in sent):
                 yield kept(request)
@@ -325,6 +404,8 @@ def parameters_describe_an_object(trace: Trace) -> Iterator[Verdict]:
         request = Document(call.asked, call.request_place, "request")
         for name, tool in _declared(call).items():
             match tool.get("parameters"):
+                case {"type": [*kinds]} if "object" in kinds:
+                    continue
                 case {"type": kind} as schema if kind != "object":
                     yield broken(request, "/tools", f"the parameters of {name} are of type {ascii(kind)}")
                 case {"type": "object"} as schema:
@@ -357,14 +438,14 @@ def types_of(schema: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str
 
 def strange_results_are_refused(trace: Trace) -> Iterator[Verdict]:
     """A function_result whose call_id belongs to no call is refused (IX-FUNC-009)."""
-    for call, _, results, asked in _answers(trace):
-        known = {*_ids(asked)}
+    for call, _, results, before in _answers(trace):
+        known = {*_ids(_calls(before))}
         strange = [found for found in _ids(results, "call_id") if found not in known]
         if not strange or call.status is None or any(is_placeholder(found) for found in strange):
             continue
         if 400 <= call.status < 500:
             yield kept(call)
-        else:
+        elif call.status < 400:
             yield broken(call, "", f"{strange[0]!r} answers no call, and the answer is HTTP {call.status}")
 
 

@@ -6,17 +6,19 @@
 Pure: no I/O, no clock, no SDK. The same code judges recordings, live runs and clients under test.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from importlib import import_module
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from conformance.contract.registry import CheckRef, Requirement, registry
 from conformance.contract.store import contract
 from conformance.errors import RequirementBroken
 from conformance.judge.verdict import Outcome, Report, SeenDrift, Verdict, outcome_of
-from conformance.wire.trace import Document, Event, Trace, is_placeholder
+from conformance.wire.trace import ABSENT, Call, Document, Event, Trace, is_placeholder
 
 __all__ = ["find_check", "judge"]
 
@@ -28,6 +30,7 @@ _ROOTS = {
     "event": "interactions/event",
     "step": "interactions/step",
 }
+_OUR_PATH = re.compile(r"/v\d\w*/(?:.*/)?interactions(?:[/:]|$)")
 
 
 def judge(trace: Trace, *, closed: bool = False, parties: Collection[str] = ("server", "client")) -> Report:
@@ -37,12 +40,43 @@ def judge(trace: Trace, *, closed: bool = False, parties: Collection[str] = ("se
     parties: whose conduct is judged; a deliberately wrong request is nobody's fault when only "server" is.
     """
     report = Report(trace.name)
+    trace = _ours(trace)
     for requirement, outcome, check in _plan():
         for verdict in check(trace):
             _sign(report, requirement, outcome, verdict, parties)
     for schema, place, value in _values(trace):
-        _judge_shape(report, schema, place, value, closed=closed, parties=parties)
+        excerpt = trace.calls[place.place.exchange].exchange.excerpt
+        _judge_shape(report, schema, place, value, closed=closed, parties=parties, excerpt=excerpt)
     return report
+
+
+def _ours(trace: Trace) -> Trace:
+    """The conversation without what is not of this API: answers of other paths, and redirects.
+
+    A cassette holds all that a program sent, so a tool server or another API may stand between our exchanges.
+    A redirect is HTTP, and no answer yet.
+    """
+    if not any(map(_is_not_ours, trace.calls)):
+        return trace
+    return Trace(
+        tuple(_without_answer(call) if _is_not_ours(call) else call for call in trace.calls), trace.name
+    )
+
+
+def _is_not_ours(call: Call) -> bool:
+    if call.status is not None and (call.status < 200 or 300 <= call.status < 400):
+        return True
+    if call.operation is not None or call.exchange.request is None:
+        return False
+    try:
+        path = urlsplit(call.exchange.request.url).path
+    except ValueError:  # such as a bracket that never closes
+        return False
+    return _OUR_PATH.search(path) is None
+
+
+def _without_answer(call: Call) -> Call:
+    return replace(call, exchange=replace(call.exchange, response=None), answered=ABSENT, stream=None)
 
 
 @cache
@@ -115,7 +149,7 @@ def _governing() -> Mapping[str, Requirement]:
 
 
 def _values(trace: Trace) -> Iterable[tuple[str, Document | Event, Any]]:
-    """Every JSON value with the schema it has to match, a folded stream included."""
+    """Every JSON value with the schema it has to match."""
     for document in trace.documents:
         if document.kind == "error":
             yield _envelope(document.json), document, document.json
@@ -138,6 +172,7 @@ def _judge_shape(
     *,
     closed: bool,
     parties: Collection[str],
+    excerpt: bool,
 ) -> None:
     found = contract().validate(schema, value)
     report.branches |= found.branches
@@ -164,6 +199,8 @@ def _judge_shape(
         _sign(report, requirement, outcome_of(requirement), verdict, parties)
 
     for problem in found.problems:
+        if excerpt and problem.message.endswith("is missing"):
+            continue
         if not is_placeholder(_at(value, problem.pointer)):
             blame(problem.schema, problem.pointer, problem.message)
     for drift in found.drift:

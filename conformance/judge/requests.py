@@ -39,8 +39,10 @@ _CONTENTS = frozenset({"text", "image", "audio", "video", "document"})
 _TURNS = frozenset({"user_input", "model_output", "thought"})
 _MEDIA = frozenset({"image", "audio", "video", "document"})
 _ELSEWHERE = frozenset({"contents", "messages", "prompt", "max_tokens", "tool_choice"})
+_COLLECTION = re.compile(r"/v1(?:beta)?/interactions(?:/[^/:]+)?/?$")
 _PROBE = "conformance_"  # how a scenario names a member that no service has
 _NOBODYS_MODEL = re.compile(r"(?:models/)?(?:gemini-0-|no-such-).*")
+_OWN_FAULT = frozenset({500, 501})  # what a gateway answers under load, such as 502 or 503, tells nothing
 _WANTS = re.compile(r"\b(?:required|missing|must|expected|cannot)\b", re.IGNORECASE)
 _TEXT_MODEL = re.compile(r"(?:models/)?gemini-(?:2\.5|3(?:\.\d+)?)-(?:flash|pro)(?:-lite)?(?:-preview)?")
 
@@ -58,6 +60,8 @@ def bodies_are_json_objects(trace: Trace) -> Iterator[Verdict]:
             continue
         request = Document(call.asked, call.request_place, "request")
         declared = header(call.exchange.request.headers, "content-type")
+        if is_encoded(call):
+            continue
         if call.asked is UNREADABLE:
             yield broken(request, "", "the body is not JSON")
         elif not isinstance(call.asked, dict):
@@ -66,6 +70,16 @@ def bodies_are_json_objects(trace: Trace) -> Iterator[Verdict]:
             yield broken(request, "", f"the content type is {declared!r}, not application/json")
         else:
             yield kept(request)
+
+
+def is_encoded(call: Call) -> bool:
+    """Whether the body of the request is compressed, or left out by the recording."""
+    request = call.exchange.request
+    if request is None:
+        return False
+    return header(request.headers, "content-encoding") is not None or is_placeholder(
+        request.body.decode(errors="replace")
+    )
 
 
 def names_are_snake_case(trace: Trace) -> Iterator[Verdict]:
@@ -130,7 +144,7 @@ def creates_are_posts_to_the_collection(trace: Trace) -> Iterator[Verdict]:
                 path = _path(sent.url)
             case _:
                 continue
-        if "/interactions" not in path:
+        if not _COLLECTION.search(path):
             continue
         request = Document(call.asked, call.request_place, "request")
         if not path.rstrip("/").endswith("/interactions"):
@@ -149,11 +163,13 @@ def _path(url: str) -> str:
 
 
 def creates_name_a_model_or_an_agent(trace: Trace) -> Iterator[Verdict]:
-    """A create names a model or an agent, and never both (IX-CREATE-040)."""
+    """A create names a model or an agent, and never both (IX-CREATE-040). A null is no name."""
     for request, asked in _requests(trace):
-        named = [name for name in ("model", "agent") if name in asked]
+        named = [name for name in ("model", "agent") if asked.get(name) is not None]
         if len(named) == 1:
             yield kept(request)
+        elif not named and "continuation_token" in asked:
+            continue  # what goes on is named by the token
         else:
             yield broken(request, "", f"it names {' and '.join(named) or 'neither model nor agent'}")
 
@@ -401,12 +417,12 @@ def _is_text(block: Any) -> bool:
 
 
 def refusal(call: Call, fault: str, statuses: Collection[int]) -> Iterator[Verdict]:
-    """Judge how a wrong request was answered; other refusals, such as for a bad key, say nothing."""
+    """Judge how a wrong request was answered; others, such as for a bad key or overload, say nothing."""
     if call.status in statuses:
         yield kept(call)
     elif call.status is not None and call.status < 400:
         yield broken(call, "", f"the request has {fault}, and the answer is HTTP {call.status}")
-    elif call.status is not None and call.status >= 500:
+    elif call.status in _OWN_FAULT:
         yield broken(call, "", f"the request has {fault}; HTTP {call.status} blames the server")
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from conformance.judge.tools import begins
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.trace import Call, Trace, is_placeholder
 
@@ -23,6 +24,7 @@ __all__ = [
     "words_are_timed_in_seconds",
 ]
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S")
 _SECONDS = re.compile(r"\d+(?:\.\d+)?s")
 
 
@@ -47,10 +49,21 @@ def _annotations(call: Call) -> Iterator[tuple[str, dict[str, Any], str]]:
                             yield place, annotation, text
 
 
+def _is_whole(call: Call) -> bool:
+    """Whether an answer has its end: a stream that broke may lack steps, or the text of its citations."""
+    return call.stream is None or (call.stream.completed is not None and not call.stream.resumed)
+
+
+def _only_searches(call: Call, *others: str) -> bool:
+    """Whether a model can do nothing but search, other tools apart: no history, no agent that does more."""
+    tools = _tools(call) - {*others}
+    return tools == {"google_search"} and "agent" not in call.asked and begins(call)
+
+
 def _spans(trace: Trace) -> Iterator[tuple[Call, str, int, int, bytes]]:
     """The spans of all annotations that tell one: call, pointer, start, end, text in UTF-8."""
     for call in trace.calls:
-        if call.exchange.excerpt or (call.stream is not None and call.stream.resumed):
+        if call.exchange.excerpt or not _is_whole(call):
             continue
         for place, annotation, text in _annotations(call):
             match annotation.get("start_index", 0), annotation.get("end_index"):
@@ -80,13 +93,13 @@ def citations_keep_characters_whole(trace: Trace) -> Iterator[Verdict]:
 
 
 def citation_links_are_web_addresses(trace: Trace) -> Iterator[Verdict]:
-    """A url_citation has a url that people can open (IX-CITE-001)."""
+    """A url_citation has a url that people can open, with its scheme (IX-CITE-001)."""
     for call in trace.calls:
         for place, annotation, _ in _annotations(call):
             match annotation:
                 case {"type": "url_citation", "url": str(url)} if is_placeholder(url):
                     continue
-                case {"type": "url_citation", "url": str(url)} if url.startswith(("https://", "http://")):
+                case {"type": "url_citation", "url": str(url)} if _SCHEME.match(url):
                     yield kept(call)
                 case {"type": "url_citation"}:
                     found = ascii(annotation.get("url", "absent"))
@@ -94,9 +107,15 @@ def citation_links_are_web_addresses(trace: Trace) -> Iterator[Verdict]:
 
 
 def grounded_answers_show_the_search(trace: Trace) -> Iterator[Verdict]:
-    """An answer that cites the web shows the search: a call and its result (IX-SEARCH-002)."""
+    """An answer that cites the web shows the search: a call and its result (IX-SEARCH-002).
+
+    Judged for models, at the beginning of a conversation: later a model may cite what it found before. Some
+    models search after they answer, so a stream that broke is not judged.
+    """
     for call in trace.calls:
-        if "google_search" not in _tools(call) or "url_context" in _tools(call) or call.exchange.excerpt:
+        if call.exchange.excerpt or not _is_whole(call):
+            continue
+        if not _only_searches(call, "function", "code_execution"):
             continue
         cited = [place for place, found, _ in _annotations(call) if found.get("type") == "url_citation"]
         shown = [step.get("type") for step in call.steps]
@@ -110,7 +129,7 @@ def grounded_answers_show_the_search(trace: Trace) -> Iterator[Verdict]:
 def searching_needs_no_client(trace: Trace) -> Iterator[Verdict]:
     """A search runs on the server: with no other tool, nothing is asked of the client (IX-SEARCH-006)."""
     for call in trace.calls:
-        if _tools(call) != {"google_search"} or call.interaction is None:
+        if not _only_searches(call) or call.interaction is None:
             continue
         if call.interaction.get("status") == "requires_action":
             yield broken(call, "/status", "google_search is the only tool, and the status is requires_action")
@@ -121,7 +140,7 @@ def searching_needs_no_client(trace: Trace) -> Iterator[Verdict]:
 def web_sources_are_url_citations(trace: Trace) -> Iterator[Verdict]:
     """What a search found is cited as url_citation (IX-SEARCH-007). Judged where search is the only tool."""
     for call in trace.calls:
-        if _tools(call) != {"google_search"}:
+        if not _only_searches(call):
             continue
         for place, annotation, _ in _annotations(call):
             match annotation.get("type"):

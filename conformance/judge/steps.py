@@ -5,8 +5,9 @@ Source: https://ai.google.dev/api/interactions-api
 
 from collections.abc import Iterator
 
+from conformance.judge.functions import input_steps, is_whole
 from conformance.judge.verdict import Verdict, broken, kept
-from conformance.wire.trace import Trace, is_placeholder
+from conformance.wire.trace import Call, Trace, is_placeholder
 
 __all__ = ["call_ids_are_unique", "results_follow_their_call", "results_name_a_call", "steps_tell_no_status"]
 
@@ -16,7 +17,8 @@ _PLAIN = frozenset({"user_input", "thought", "model_output", "function_call"})
 def results_name_a_call(trace: Trace) -> Iterator[Verdict]:
     """The `call_id` of a tool's result is the `id` of a call step of the same interaction (IX-STEP-006).
 
-    Not judged: `function_result`, whose call lies in the turn before; redacted ids; excerpts.
+    Not judged: `function_result`, whose call lies in the turn before; redacted ids; excerpts. A turn that
+    paused may leave its calls to the next one, so their ids count too.
     """
     for call in trace.calls:
         if call.exchange.excerpt or (call.stream is not None and call.stream.resumed):
@@ -37,10 +39,25 @@ def results_name_a_call(trace: Trace) -> Iterator[Verdict]:
                         continue
                     if found in calls:
                         yield kept(call)
-                    else:
+                    elif not _may_be_of_the_turn_before(trace, call, found):
                         known = ", ".join(sorted(calls)) or "none"
                         place = f"/steps/{number}/call_id"
                         yield broken(call, place, f"no call step has the id {found!r} (ids: {known})")
+
+
+def _may_be_of_the_turn_before(trace: Trace, call: Call, found: str) -> bool:
+    """Whether a call of the history has the id, or the history is not known."""
+    asked = call.asked if isinstance(call.asked, dict) else {}
+    previous = asked.get("previous_interaction_id") or (call.interaction or {}).get("previous_interaction_id")
+    if asked.get("continuation_token"):
+        return True
+    history = input_steps(call)
+    if previous:
+        before = trace.answering(previous, before=call.position)
+        if before is None or not is_whole(before):
+            return True
+        history += before.steps
+    return any(step.get("id") == found for step in history)
 
 
 def call_ids_are_unique(trace: Trace) -> Iterator[Verdict]:

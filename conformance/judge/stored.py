@@ -43,7 +43,7 @@ def maker_of(trace: Trace, call: Call) -> Call | None:
             and made.interaction is not None
             and made.interaction.get("id") == call.id
         ):
-            return made if isinstance(made.asked, dict) and _same_caller(made, call) else None
+            return made if isinstance(made.asked, dict) and same_caller(made, call) else None
     return None
 
 
@@ -53,24 +53,30 @@ def deleted_before(trace: Trace, call: Call) -> bool:
         earlier.operation == "delete"
         and earlier.id == call.id
         and earlier.status in (200, 204)
-        and _same_caller(earlier, call)
+        and same_caller(earlier, call)
         for earlier in trace.earlier(call)
     )
 
 
-def _same_caller(one: Call, other: Call) -> bool:
+def same_caller(one: Call, other: Call) -> bool:
     """Whether two calls have the same host and key, as far as is known: a key sees its own interactions."""
     return all(
         first is None or second is None or first == second or is_placeholder(first) or is_placeholder(second)
-        for first, second in zip(_caller(one), _caller(other), strict=True)
+        for first, second in zip(caller_of(one), caller_of(other), strict=True)
     )
 
 
-def _caller(call: Call) -> tuple[str | None, str | None]:
+def caller_of(call: Call) -> tuple[str | None, ...]:
+    """The host and the credentials of a call, each None where it is not known."""
     request = call.exchange.request
     if request is None:
-        return None, None
-    return urlsplit(request.url).netloc or None, header(request.headers, "x-goog-api-key")
+        return None, None, None, None
+    return (
+        urlsplit(request.url).netloc or None,
+        header(request.headers, "x-goog-api-key"),
+        header(request.headers, "authorization"),
+        call.query.get("key", [None])[0],
+    )
 
 
 def _has_ended(told: dict[str, Any]) -> bool:

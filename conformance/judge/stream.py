@@ -145,7 +145,8 @@ def the_end_is_told(trace: Trace) -> Iterator[Verdict]:
     """The last event is `interaction.completed`, or `error` when it failed (IX-STREAM-035).
 
     Judged for streams that begin with `interaction.created`, and for resumed ones whose request is known. A
-    stream that ends inside an event was cut off, whatever it is.
+    stream that ends inside an event was cut off, whatever it is; one event by itself is a sample. After an
+    error a run may go on, as long as the last event tells its end.
     """
     for stream in trace.streams:
         if stream.excerpt or not stream.payloads:
@@ -159,6 +160,8 @@ def the_end_is_told(trace: Trace) -> Iterator[Verdict]:
         call = trace.calls[stream.place.exchange]
         if stream.resumed and call.operation is None:
             continue
+        if not stream.framed and len(stream.payloads) == 1 and call.exchange.request is None:
+            continue
         ends = [event for event in stream.payloads if event.type in _TERMINAL]
         last = stream.payloads[-1]
         if not ends:
@@ -168,9 +171,9 @@ def the_end_is_told(trace: Trace) -> Iterator[Verdict]:
                 "/event_type",
                 f"{why} after {_named(last)} with neither interaction.completed nor error",
             )
-        elif ends[0] is not last:
-            late = next(event for event in stream.payloads if event.position > ends[0].position)
-            yield broken(late, "/event_type", f"{_named(late)} follows {ends[0].type}")
+        elif (end := stream.completed or ends[-1]) is not last:
+            late = next(event for event in stream.payloads if event.position > end.position)
+            yield broken(late, "/event_type", f"{_named(late)} follows {end.type}")
         else:
             yield kept(last)
 
@@ -200,7 +203,7 @@ def completed_leaves_steps_out(trace: Trace) -> Iterator[Verdict]:
     for stream in trace.streams:
         for event in stream.named("interaction.completed"):
             match event.json:
-                case {"interaction": {"steps": [*steps]}}:
+                case {"interaction": {"steps": [_, *_] as steps}}:
                     yield broken(event, "/interaction/steps", f"it carries {len(steps)} steps")
                 case {"interaction": {}}:
                     yield kept(event)
@@ -220,7 +223,7 @@ def completed_tells_usage(trace: Trace) -> Iterator[Verdict]:
 
 
 def ids_are_equal(trace: Trace) -> Iterator[Verdict]:
-    """All events of a stream name the same interaction (IX-STREAM-040)."""
+    """All events of a stream name the same interaction (IX-STREAM-040). An empty id names none."""
     for stream in trace.streams:
         first: str | None = None
         for event in stream.events:
@@ -231,7 +234,7 @@ def ids_are_equal(trace: Trace) -> Iterator[Verdict]:
                     pointer = "/interaction/id"
                 case _:
                     continue
-            if is_placeholder(found):
+            if is_placeholder(found) or not found:
                 continue
             if first is None:
                 first = found

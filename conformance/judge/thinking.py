@@ -41,12 +41,17 @@ def _thoughts(call: Call) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def summaries_are_asked_for(trace: Trace) -> Iterator[Verdict]:
-    """A thought has no summary unless `thinking_summaries` asks for one (IX-THINK-003)."""
+    """A thought has no summary in words unless `thinking_summaries` asks for one (IX-THINK-003).
+
+    A model that draws may show its drafts, which nobody asks for.
+    """
     for call, config, _ in _of_models(trace):
         if config.get("thinking_summaries", "none") != "none":
             continue
         for number, step in _thoughts(call):
-            if step.get("summary"):
+            summary = step.get("summary")
+            blocks = summary if isinstance(summary, list) else []
+            if any(isinstance(block, dict) and block.get("type") == "text" for block in blocks):
                 yield broken(
                     call, f"/steps/{number}/summary", "no summary was asked for, and the thought has one"
                 )
@@ -69,14 +74,23 @@ def thoughts_are_signed(trace: Trace) -> Iterator[Verdict]:
 
 
 def thought_tokens_are_counted(trace: Trace) -> Iterator[Verdict]:
-    """Usage of a turn with thoughts tells total_thought_tokens (IX-THINK-009)."""
+    """Usage of a turn with thoughts tells total_thought_tokens (IX-THINK-009).
+
+    A thought may cost nothing; where the total leaves nothing for it, the member may be left out.
+    """
     for call, _, told in _of_models(trace):
         match told:
             case {"usage": dict(usage)} if any(_thoughts(call)) and not call.exchange.excerpt:
                 if "total_thought_tokens" in usage:
                     yield kept(call)
-                else:
+                elif not _adds_up_without_thoughts(usage):
                     yield broken(call, "/usage", "the turn has thoughts, and usage no total_thought_tokens")
+
+
+def _adds_up_without_thoughts(usage: dict[str, Any]) -> bool:
+    parts = [usage.get(f"total_{part}_tokens", 0) for part in ("input", "output", "tool_use")]
+    total = usage.get("total_tokens")
+    return all(isinstance(part, int) for part in parts) and sum(parts) == total
 
 
 def thoughts_count_against_the_limit(trace: Trace) -> Iterator[Verdict]:

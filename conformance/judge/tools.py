@@ -35,6 +35,17 @@ def requests_with_tools(trace: Trace) -> Iterator[tuple[Call, Document, list[Any
                 yield call, Document(call.asked, call.request_place, "request"), tools
 
 
+def begins(call: Call) -> bool:
+    """Whether a request begins a conversation: what came before may have had other tools."""
+    match call.asked:
+        case {"previous_interaction_id": str()} | {"continuation_token": str()}:
+            return False
+        case {"input": [*items]}:
+            kinds = [str(item.get("type")) for item in items if isinstance(item, dict)]
+            return not any(kind.endswith(("_call", "_result")) for kind in kinds)
+    return True
+
+
 def tools_of(call: Call, kind: str) -> list[dict[str, Any]]:
     """The tools of one type that a request brings."""
     match call.asked:
@@ -137,11 +148,11 @@ def _lacks(step: dict[str, Any], member: str) -> bool:
 def server_tools_need_no_client(trace: Trace, tool: str) -> Iterator[Verdict]:
     """What runs on the server asks nothing of the client (IX-CODE-009, IX-FILE-014, IX-MCP-005).
 
-    Judged where the request brings the tool, and none that a client has to run.
+    Judged where the request brings the tool, and neither it nor what came before has one that a client runs.
     """
     for call, _, tools in requests_with_tools(trace):
         kinds = {str(tool.get("type")) if isinstance(tool, dict) else "" for tool in tools}
-        if tool not in kinds or not kinds <= _ON_THE_SERVER or "agent" in call.asked:
+        if tool not in kinds or not kinds <= _ON_THE_SERVER or "agent" in call.asked or not begins(call):
             continue
         match call.interaction:
             case {"status": "requires_action"}:
@@ -158,7 +169,7 @@ def tools_are_refused_together(trace: Trace, tool: str, others: list[str]) -> It
             continue
         if 400 <= call.status < 500:
             yield kept(call)
-        else:
+        elif call.status < 400:
             yield broken(
                 call, "", f"{tool} was asked for with {found[0]}, and the answer is HTTP {call.status}"
             )

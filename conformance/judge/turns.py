@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.judge.functions import input_steps, same_step
+from conformance.judge.deltas import ALLOWED
+from conformance.judge.functions import input_steps, is_redacted, same_step, turn_before
 from conformance.judge.requests import altered, answered_ids, refusal
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.trace import Call, Document, Trace, is_placeholder
@@ -34,6 +35,7 @@ _TOOL_CALLS = frozenset(
     """function_call google_search_call code_execution_call url_context_call google_maps_call file_search_call
     mcp_server_tool_call""".split()
 )
+_FEW = 20  # letters
 _NOBODYS_ID = re.compile(r"nobody_knows|no_such")
 
 
@@ -67,10 +69,13 @@ def previous_ids_are_echoed_unchanged(trace: Trace) -> Iterator[Verdict]:
 
 
 def answers_hold_this_turn_alone(trace: Trace) -> Iterator[Verdict]:
-    """The answer of a follow-up holds its own steps, not those of the turn before (IX-TURN-015)."""
+    """The answer of a follow-up holds its own steps, not those of the turn before (IX-TURN-015).
+
+    Thoughts alone and a few words prove nothing: a thought may be signed by a constant, an answer repeated.
+    """
     for call, previous in _follow_ups(trace):
         before = trace.answering(previous, before=call.position)
-        if before is None or not before.steps:
+        if before is None or not (len(before.text) > _FEW or any(step.get("id") for step in before.steps)):
             continue
         old, new = before.steps, call.steps
         if len(new) > len(old) and new[: len(old)] == old:
@@ -114,7 +119,7 @@ def follow_ups_name_the_turn_before(trace: Trace) -> Iterator[Verdict]:
                     yield kept(_asked(call))
                 elif changed:
                     yield broken(_asked(call), f"/{name}", f"{changed!r} was answered, {told!r} is continued")
-            elif name != "previous_interaction_id" and told in known:
+            elif name not in ("previous_interaction_id", "input") and told in known:
                 yield broken(_asked(call), f"/{name}", f"{name} names the turn before {told!r}")
 
 
@@ -212,19 +217,27 @@ def branches_have_ids_of_their_own(trace: Trace) -> Iterator[Verdict]:
 def _unstored_follow_ups(trace: Trace) -> Iterator[tuple[Call, list[Any], list[dict[str, Any]]]]:
     """Requests that go on from an unstored turn: the call, what it sends beyond that, what was received.
 
-    A request goes on from a turn when it begins with the whole input of that turn.
+    A request goes on from a turn when it begins with the whole input of that turn; of several such turns,
+    from the one whose steps it sends.
     """
     for call in trace.calls:
         if call.operation != "create" or call.stored is not False or "previous_interaction_id" in call.asked:
             continue
         sent = call.asked.get("input")
+        if not isinstance(sent, list):
+            continue
+        begun: dict[int, list[Call]] = {}
         for before in reversed(trace.earlier(call)):
             given = before.asked.get("input") if isinstance(before.asked, dict) else None
-            if not isinstance(sent, list) or not isinstance(given, list) or before.stored is not False:
+            if not isinstance(given, list) or before.stored is not False or not _is_finished(before):
                 continue
-            if given and len(sent) > len(given) and sent[: len(given)] == given and _is_finished(before):
-                yield call, sent[len(given) :], before.steps
-                break
+            if given and len(sent) > len(given) and sent[: len(given)] == given:
+                begun.setdefault(len(given), []).append(before)
+        if begun:
+            length = max(begun)
+            turn = turn_before(begun[length], sent[length:])
+            if turn is not None:
+                yield call, sent[length:], turn.steps
 
 
 def _is_finished(call: Call) -> bool:
@@ -244,14 +257,15 @@ def _of(kind: object, steps: list[Any]) -> list[dict[str, Any]]:
 def unstored_history_is_sent_again(trace: Trace) -> Iterator[Verdict]:
     """Without stored state all steps of the turn before are sent, then what the user says (IX-TURN-012).
 
-    Thoughts are judged by IX-TURN-013, turns with functions by IX-FUNC-016.
+    Thoughts are judged by IX-TURN-013, turns with functions by IX-FUNC-016. Kinds of steps that the contract
+    does not know are not judged.
     """
     for call, sent, received in _unstored_follow_ups(trace):
-        kinds = {str(step.get("type")) for step in received} - {"thought"}
+        kinds = {str(step.get("type")) for step in received} & ALLOWED.keys() - {"thought"}
         missing = [kind for kind in sorted(kinds) if len(_of(kind, sent)) < len(_of(kind, received))]
         if missing:
             yield broken(_asked(call), "/input", f"a {missing[0]} step of the turn before is not sent again")
-        elif not _of("user_input", sent[-1:]) and not _of("function_result", sent[-1:]):
+        elif _of("model_output", sent[-1:]) or _of("thought", sent[-1:]) or _of("function_call", sent[-1:]):
             yield broken(_asked(call), "/input", "the last step is none of the user's")
         else:
             yield kept(_asked(call))
@@ -262,13 +276,15 @@ def steps_are_sent_back_unchanged(trace: Trace) -> Iterator[Verdict]:
     for call, sent, received in _unstored_follow_ups(trace):
         for step in received:
             kind = step.get("type")
-            if any(is_placeholder(told) for told in step.values()):
+            if kind not in ALLOWED or is_redacted(step):
+                continue
+            if kind == "thought" and not step.get("signature"):
                 continue
             if any(same_step(step, other) for other in _of(kind, sent)):
                 yield kept(_asked(call))
-            elif _of(kind, sent):
+            elif any(not is_redacted(other) for other in _of(kind, sent)):
                 yield broken(_asked(call), "/input", f"a {kind} step of the turn before is changed")
-            elif kind == "thought":
+            elif kind == "thought" and not _of(kind, sent):
                 yield broken(_asked(call), "/input", "a thought of the turn before is left out")
 
 

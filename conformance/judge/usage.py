@@ -42,6 +42,8 @@ def _usages(trace: Trace) -> Iterator[tuple[Subject, str, dict[str, Any]]]:
                         yield event, "/interaction/usage", usage
         elif call.interaction is not None:
             match call.interaction:
+                case {"status": "in_progress" | "queued"}:
+                    continue
                 case {"usage": dict(usage)}:
                     yield call, "/usage", usage
 

@@ -153,7 +153,7 @@ def file_line(
 
 
 def coverage_line(subject: str, coverage: Coverage) -> Line:
-    """Which kinds, words and fields of the schemas a conversation, or with no subject a whole run, has shown."""
+    """Which kinds, words and fields of the schemas a conversation has shown; with no subject, a whole run."""
     return {"type": "coverage", "subject": subject, **coverage.to_json()}
 
 

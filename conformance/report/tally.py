@@ -5,8 +5,8 @@
         tally.add(line)
     tally.outcomes, tally.counts(), tally.exit_code(strict=False)
 
-Memory grows with what was found, not with what was kept: a folder of a hundred thousand right recordings
-leaves a few counters.
+Memory grows with what was found, not with what was kept: of a right recording stays one short line, of a
+scenario its requests too.
 """
 
 from collections import Counter

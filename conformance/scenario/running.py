@@ -9,6 +9,7 @@ of our own are outcomes, with a sentence each.
 import ipaddress
 import os
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -265,8 +266,6 @@ def _lines(path: Path, target: str, targets: Targets) -> list[Line]:
 
 
 def _our_fault(subject: str, target: str, path: Path, error: Exception) -> Line:
-    import traceback
-
     problem = f"the harness failed: {type(error).__name__}: {error}"
     line = _summary(subject, target, path, "error", problem, exit_code=3)
     line["hint"] = (
@@ -347,7 +346,7 @@ def _summary(
     return {
         "type": "scenario",
         "subject": subject,
-        "file": str(path),
+        "file": f"scenarios/{scenario_id(path)}{SUFFIX}" if is_ours(path) else str(path),
         "target": target,
         "outcome": outcome,
         "problem": problem,

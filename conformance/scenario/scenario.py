@@ -7,6 +7,7 @@ The format is `schemas/harness/scenario.json`, explained in `scenarios/README.md
 before the first request is found here, so that a broken file never sends anything.
 """
 
+import json
 import math
 import os
 import re
@@ -95,7 +96,7 @@ def is_ours(path: Path) -> bool:
 def scenario_id(path: Path) -> str:
     """Give the id of a scenario file: its path below our folder, or for others as seen from the current one.
 
-    `interactions/text` for one of ours, `mine/text` for `./mine/text.scenario.yaml`. Two files never share one.
+    `interactions/text` for one of ours, `mine/text` for `./mine/text.scenario.yaml`: no two files share one.
     """
     if is_ours(path):
         relative = path.resolve().relative_to(folder("scenarios").resolve())
@@ -207,8 +208,6 @@ def _foreign(value: Any, at: str = "") -> Iterator[tuple[str, str]]:
 
 @cache
 def _validator() -> Any:
-    import json
-
     from jsonschema import Draft202012Validator
 
     schema = json.loads((folder("schemas") / "harness" / "scenario.json").read_bytes())

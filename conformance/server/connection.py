@@ -56,6 +56,8 @@ class Limits:
     request_s: seconds for a whole request once its first byte came; later is answered with 408.
     idle_s: seconds without a request after which the connection is closed.
     stalled_s: seconds in which a client must read something of its answer, or finish saying goodbye.
+    connections: how many may be open; for one more, the one nearest to its deadline is closed, unless it is
+        being answered.
     """
 
     head: int = 65_536
@@ -64,6 +66,7 @@ class Limits:
     idle_s: float = 120.0
     stalled_s: float = 60.0
     linger_s: float = 2.0
+    connections: int = 16_384
 
 
 class Connection(asyncio.Protocol):
@@ -102,6 +105,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
+        if len(self._connections) >= self._limits.connections:
+            self._close_another()
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  it does not matter why
@@ -159,6 +164,13 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close at once."""
         self._transport.abort()
+
+    def _close_another(self) -> None:
+        idle = (other for other in self._connections if other._pieces is None)  # noqa: SLF001  one of us
+        other = min(idle, key=lambda other: other._deadline, default=None)  # noqa: SLF001
+        if other is not None:
+            self._connections.discard(other)
+            other.close()
 
     # Reading.
 

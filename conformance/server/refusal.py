@@ -69,7 +69,7 @@ _BAD_KEY_DETAILS = [
 
 
 @dataclass(eq=False)
-class Refused(Exception):  # noqa: N818  a fact about the request, not an error of ours
+class Refused(Exception):
     """The Interactions API turns the request down."""
 
     status: int
@@ -85,7 +85,7 @@ class Refused(Exception):  # noqa: N818  a fact about the request, not an error 
 
 
 @dataclass(eq=False)
-class FrontEndRefused(Exception):  # noqa: N818  see above
+class FrontEndRefused(Exception):
     """The front end turns the request down before the API sees it."""
 
     status: int

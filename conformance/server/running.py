@@ -14,21 +14,25 @@ import contextlib
 import errno
 import ipaddress
 import signal
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from conformance.errors import AddressRefused, PortTaken, UsageRefused
 from conformance.server.connection import Connection, Limits
 from conformance.server.replay import Cassettes
+from conformance.server.room import make_room, room
 from conformance.server.service import Service
 
 __all__ = ["ReferenceServer", "serve", "serving"]
 
 _SWEEP_S = 0.5
+_KNOCKING = 512
+_HARMLESS = frozenset({errno.ENOTCONN, errno.EMFILE, errno.ENFILE})
 
 
 @dataclass(slots=True, eq=False)
@@ -96,7 +100,7 @@ def serving(
         thread.join()
 
 
-def serve(  # noqa: PLR0913  the options of the command line
+def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     seed: int = 0,
@@ -114,6 +118,7 @@ def serve(  # noqa: PLR0913  the options of the command line
         CassetteBroken: a file among the cassettes is none.
     """
     service = Cassettes(cassettes) if cassettes is not None else Service(seed)
+    make_room()
 
     async def live() -> None:
         stop = asyncio.Event()
@@ -138,9 +143,11 @@ async def _listening(
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_report)
     connections: set[Connection] = set()
+    most, backlog = room()
+    limits = replace(limits, connections=min(limits.connections, most))
     try:
         listener = await loop.create_server(
-            lambda: Connection(service, limits, connections), address, port, backlog=512
+            lambda: Connection(service, limits, connections), address, port, backlog=backlog
         )
     except (OSError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
@@ -148,6 +155,10 @@ async def _listening(
         raise UsageRefused(
             f"cannot serve on {host} port {port}: {error}", "Choose another with --host or --port."
         ) from None
+    for listening in listener.sockets:
+        # So many are accepted at a time; more than that may knock.
+        with socket.fromfd(listening.fileno(), listening.family, listening.type) as twin:
+            twin.listen(_KNOCKING)
     sweeper = loop.create_task(_sweep(connections, min(_SWEEP_S, limits.request_s / 2)))
     try:
         yield ReferenceServer(address, listener.sockets[0].getsockname()[1], service, connections)
@@ -161,9 +172,13 @@ async def _listening(
 
 
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Report what goes wrong in the loop, but not that a client left, which asyncio can meet anywhere."""
+    """Report what goes wrong in the loop, but not what is none of our faults.
+
+    That is: a client left, which asyncio can meet anywhere; and there is no file descriptor for one more,
+    which asyncio tells once for each place in the backlog, and tries again a second later.
+    """
     error = context.get("exception")
-    if isinstance(error, ConnectionError) or (isinstance(error, OSError) and error.errno == errno.ENOTCONN):
+    if isinstance(error, ConnectionError) or (isinstance(error, OSError) and error.errno in _HARMLESS):
         return
     loop.default_exception_handler(context)
 

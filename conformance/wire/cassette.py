@@ -8,6 +8,7 @@ Stock vcrpy plays them. More top-level keys, which it passes over, tell where a 
 what cut a response off (`endings`, only where something did).
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,8 +129,6 @@ def _bytes(value: Any) -> bytes:
         case str():
             return value.encode()
         case dict() | list():
-            import json
-
             return json.dumps(value).encode()
     return bytes(value.read()) if hasattr(value, "read") else str(value).encode()
 

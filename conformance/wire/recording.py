@@ -24,6 +24,7 @@ from conformance.wire.cassette import exchanges_of, load_yaml, load_yaml_documen
 from conformance.wire.coding import LARGEST_BYTES, unpack
 from conformance.wire.dump import exchanges_of_dump, looks_like_dump
 from conformance.wire.exchange import Exchange, Request, Response
+from conformance.wire.har import exchanges_of_har
 from conformance.wire.sse import decode
 from conformance.wire.trace import Trace, parse_json
 
@@ -209,8 +210,6 @@ def _dump(name: str, data: bytes) -> Recording:
 
 
 def _har(name: str, archive: dict[str, Any]) -> Recording:
-    from conformance.wire.har import exchanges_of_har
-
     try:
         exchanges = exchanges_of_har(archive)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -1,6 +1,7 @@
 """Bad input: a documented answer or a clean close, in bounded time, and the others notice nothing.
 
-CONFORMANCE_HOSTILE sets how many random requests are thrown at the server; the default run is a short one.
+CONFORMANCE_HOSTILE sets how many random requests are thrown at the server, CONFORMANCE_CONNECTIONS how many
+connections are opened and left; the default run is a short one.
 """
 
 import json
@@ -8,17 +9,23 @@ import os
 import random
 import resource
 import socket
-from contextlib import ExitStack, suppress
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance.server import Limits, ReferenceServer, Service, serving
+from conformance.server import ReferenceServer, Service
 from conformance.wire.exchange import Request
 from tests.server.questions import REQUESTS
 from tests.server.talking import KEY, PATH, Talk, connect, read_until, refusal_of, request_bytes
 
 UNARY = request_bytes(b'{"model": "gemini-3.5-flash", "input": "Hello"}')
+CONNECTIONS = int(os.environ.get("CONFORMANCE_CONNECTIONS", "1000"))
 MANY = int(os.environ.get("CONFORMANCE_HOSTILE", "1500"))
 TOKENS = (
     b"POST GET /v1beta/interactions HTTP/1.1 \r\n \r\n\r\n Host: Content-Length: Transfer-Encoding: chunked "
@@ -151,18 +158,77 @@ def test_a_deep_value_where_anything_goes_is_answered(talk: Talk) -> None:
         assert talk.send("POST", PATH, (body % deep).encode()).status in (200, 400)
 
 
-def test_thousands_of_idle_connections_hold_nobody_up() -> None:
-    """They are kept as long as they may be, and the others are served."""
+SERVE = """
+import resource, sys
+from conformance.server import serve
+files = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+serve(on_ready=lambda server: print(server.port, flush=True))
+"""
+
+
+@contextmanager
+def serving_alone(files: int) -> Iterator[tuple[ReferenceServer, int]]:
+    """A server in a process of its own, which may have so many files open, and its process."""
+    command = [sys.executable, "-c", SERVE, str(files)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        port = int(process.stdout.readline())
+        try:
+            yield ReferenceServer("127.0.0.1", port, Service(7)), process.pid
+        finally:
+            process.terminate()
+            assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+def resident_mb(process: int) -> float:
+    """How much memory a process has."""
+    told = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    return int(told.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+@pytest.fixture
+def files() -> Iterator[int]:
+    """As many open files as the system lets us have."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    count = min(2000, (soft - 200) // 2)
-    with serving(limits=Limits(idle_s=60)) as server, ExitStack() as open_ones:
+    most = 65_536 if hard == resource.RLIM_INFINITY else hard
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError):
+        most = soft
+    yield most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_connections_that_are_opened_and_left_hold_nobody_up(files: int) -> None:
+    """All are kept, half of them in the middle of a request, in a few kilobytes each."""
+    count = min(CONNECTIONS, files - 1000)
+    with serving_alone(files) as (server, process), ExitStack() as open_ones:
+        before = resident_mb(process)
         for number in range(count):
             peer = open_ones.enter_context(connect(server))
             if number % 2:
                 peer.sendall(UNARY[:20])
+        begun = time.perf_counter()
         still_serves(server)
-        assert len(server.connections) >= count
-    assert hard >= soft
+        assert time.perf_counter() - begun < 1
+        assert len([*Path(f"/proc/{process}/fd").iterdir()]) >= count
+        assert resident_mb(process) - before < 5 + count * 0.008
+
+
+def test_without_room_for_one_more_the_longest_waiting_makes_room() -> None:
+    """Whoever comes next is served, an answer that goes out is finished, and nothing is logged."""
+    with serving_alone(128) as (server, _), connect(server) as slow, ExitStack() as open_ones:
+        body = b'{"model": "gemini-3.5-flash", "input": "Hello", "stream": true}'
+        slow.sendall(request_bytes(body, 'x-conformance-control: {"pause_ms": 20}'))
+        peers = [open_ones.enter_context(connect(server)) for _ in range(200)]
+        still_serves(server)
+        assert read_until(slow, b"0\r\n\r\n").endswith(b"0\r\n\r\n")
+        with suppress(ConnectionError):
+            assert peers[0].recv(1) == b""
 
 
 def test_a_stranger_cannot_make_the_ledger_grow(talk: Talk) -> None:
