@@ -298,7 +298,7 @@ def test_an_option_that_pytest_refuses_is_a_wrong_call(capfd: pytest.CaptureFixt
 def test_a_selection_of_nothing_is_not_green(capfd: pytest.CaptureFixture[str]) -> None:
     """Nothing judged is exit 5."""
     assert main(["run", TEXT, "--", "-k", "serach"]) == 5
-    assert capfd.readouterr().out.endswith("· not enough evidence\n")
+    assert capfd.readouterr().out.endswith("· no scenario was selected: not enough evidence\n")
 
 
 def test_the_settings_of_the_folder_take_no_part(capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,9 +80,7 @@ def _has_an_image(value: object) -> bool:
 
 def _acknowledges(result: dict[str, Any]) -> bool:
     """Whether the acknowledgement stands in a result, as a member or in the JSON text of a block."""
-    return any(
-        "safety_acknowledgement" in part for part in _parts(result) if isinstance(part, (dict, str))
-    )
+    return any("safety_acknowledgement" in part for part in _parts(result) if isinstance(part, (dict, str)))
 
 
 def _parts(value: object, depth: int = 0) -> Iterator[object]:

@@ -117,7 +117,8 @@ def asking_for_functions_requires_action(trace: Trace) -> Iterator[Verdict]:
     """A stored turn that asks for functions ends as requires_action, and no other does (IX-FUNC-003).
 
     Unstored streams were seen to end as completed with calls pending, so they are not judged; an agent, or a
-    step of a kind that the service does not run itself, may ask for something else than a function.
+    step of a kind that the service does not run itself, may ask for something else than a function. Where the
+    request is unknown, so is whether the turn was stored: some servers give an id all the same.
     """
     for call in trace.calls:
         told = call.interaction
@@ -136,7 +137,7 @@ def asking_for_functions_requires_action(trace: Trace) -> Iterator[Verdict]:
                 continue
             case "requires_action":
                 yield broken(call, "/status", "the status is requires_action, and no step is a function_call")
-            case "completed" if pending:
+            case "completed" if pending and (call.stored or call.operation == "get"):
                 names = ", ".join(str(step.get("name")) for step in pending)
                 yield broken(call, "/status", f"the status is completed while {names} waits for a result")
 

@@ -276,7 +276,7 @@ def steps_are_sent_back_unchanged(trace: Trace) -> Iterator[Verdict]:
     for call, sent, received in _unstored_follow_ups(trace):
         for step in received:
             kind = step.get("type")
-            if kind not in ALLOWED or is_redacted(step):
+            if str(kind) not in ALLOWED or is_redacted(step):
                 continue
             if kind == "thought" and not step.get("signature"):
                 continue

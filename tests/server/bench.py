@@ -4,7 +4,7 @@
 
 The server runs on one processor, the load on another: 32 connections, each its own account, that ask again as
 soon as they are answered. Every answer is validated and stored. FOLDER is one in which the npm package
-@copilotkit/aimock is installed; it is measured beside ours in the same way, with streams of nine events too.
+@copilotkit/aimock is installed; it is measured beside ours in the same way, with streams of ten events too.
 A figure that misses its aim is marked, and the exit code is 1.
 """
 
@@ -28,7 +28,7 @@ SLOW = 1000
 OURS = "from conformance.server import serve; serve(on_ready=lambda server: print(server.port, flush=True))"
 THEIRS = """
 import { LLMock } from '@copilotkit/aimock';
-const mock = new LLMock({ port: 0, chunkSize: 8, logLevel: 'silent' });
+const mock = new LLMock({ port: 0, chunkSize: 6, logLevel: 'silent' });
 mock.on({ userMessage: 'Hello' }, { content: 'Hello! How can I help you today?' });
 console.log(new URL(await mock.start()).port);
 """
@@ -143,9 +143,7 @@ def main() -> int:
         os.sched_setaffinity(0, rest)
         met.append(told("ready and answering", ready, "s", 0.3))
         met.append(
-            told(
-                "streams of nine events", load(port, STREAM, seconds=options.seconds), "/s", 2500, least=True
-            )
+            told("streams of ten events", load(port, STREAM, seconds=options.seconds), "/s", 2500, least=True)
         )
         met.append(told("unary answers", load(port, UNARY, seconds=options.seconds), "/s", 3500, least=True))
         os.sched_setaffinity(0, processors)
@@ -173,7 +171,7 @@ def main() -> int:
                 os.sched_setaffinity(0, rest)
                 for what, value, unit in (
                     ("ready and answering", ready, "s"),
-                    ("streams of nine events", load(port, STREAM, seconds=options.seconds), "/s"),
+                    ("streams of ten events", load(port, STREAM, seconds=options.seconds), "/s"),
                     ("unary answers", load(port, UNARY, seconds=options.seconds), "/s"),
                 ):
                     print(f"{'aimock: ' + what:52} {value:9.2f} {unit}")  # noqa: T201
