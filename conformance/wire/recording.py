@@ -33,6 +33,8 @@ __all__ = ["LARGEST_BYTES", "Recording", "find_files", "load", "read_all", "read
 _EXCERPT = re.compile(r"\.(?:excerpt|trimmed|prefix)\.")
 _STREAM = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*(?::|(?:event|data|id|retry):)")
 _PEEK_BYTES = 64 * 1024
+_MOST_EVENTS = 100_000  # each is some objects in memory; a recorded stream has a few hundred
+_OUR_EVENT = re.compile(r"interaction\.\w+|step\.\w+")
 _STEP = re.compile(r"\w+_call|\w+_result|thought|model_output|user_input")
 _MAPPING = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n)*(?:---|[\w-]+:(?:\s|$))")
 _LEGACY_EVENTS = re.compile(r"content\.(?:start|delta|stop)|interaction\.(?:start|complete)")
@@ -188,12 +190,18 @@ def _answer(body: bytes, *, form: Any = "bytes") -> Exchange:
 
 def _stream(name: str, data: bytes) -> Recording:
     """Tell whose stream it is by its first events."""
-    payloads = [parse_json(frame.data) for frame in decode([data[:_PEEK_BYTES]]) if frame.data is not None]
+    if (events := data.count(b"data:")) > _MOST_EVENTS:
+        return Recording(name, "", note=f"{events} events, over the limit of {_MOST_EVENTS}: not judged")
+    frames = [frame for frame in decode([data[:_PEEK_BYTES]]) if frame.data is not None]
+    payloads = [parse_json(frame.data or "") for frame in frames]
     kinds = [payload.get("event_type") for payload in payloads if isinstance(payload, dict)]
     if any(isinstance(kind, str) and _LEGACY_EVENTS.fullmatch(kind) for kind in kinds):
         return Recording(name, "event stream", note=_LEGACY)
     if payloads and isinstance(payloads[0], dict) and kinds[0] is None and "candidates" in payloads[0]:
         return Recording(name, "event stream", note=_GENERATE_CONTENT)
+    named = any(_OUR_EVENT.fullmatch(frame.event) for frame in frames)
+    if not named and all(kind is None for kind in kinds) and any(isinstance(told, dict) for told in payloads):
+        return Recording(name, "", note=_UNKNOWN)
     return Recording(name, "event stream", (_answer(data),))
 
 
@@ -287,10 +295,12 @@ def _object(name: str, data: bytes, value: dict[str, Any]) -> Recording:
             return _lines(name, json.dumps(value).encode(), [value])
         case {"outputs": _} | {"object": "interaction", "role": _} if "steps" not in value:
             return Recording(name, "JSON body", note=_LEGACY)
+        case {"object": str(kind)} if kind != "interaction":
+            return Recording(name, "", note=_UNKNOWN)
         case {"candidates": _} | {"promptFeedback": _} | {"totalTokens": _} | {"contents": _}:
             return Recording(name, "JSON body", note=_GENERATE_CONTENT)
         case (
-            {"error": _}
+            {"error": {"code": _}}
             | {"object": "interaction"}
             | {"status": str(), "usage": _}
             | {"status": str(), "steps": _}
