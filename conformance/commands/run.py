@@ -68,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
     header = header_line(
         command="run", targets=list(asked.targets or OWN_TARGETS), seed=asked.seed, closed=asked.closed
     )
+    print(f"seed {asked.seed}, targets {', '.join(header['targets'])}", file=sys.stderr)
     printed = JsonOutput(header) if options.format == "json" else None
     tally = Tally(parties=("server",))
     with Record(path, header) as record:
