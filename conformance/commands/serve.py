@@ -27,14 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal ends it; the address goes to stdout, so that a script can read it."""
-
-    def ready(server: ReferenceServer) -> None:
-        print(server.url, flush=True)
-        print(f"reference server, seed {options.seed}; ctrl-C ends it", file=sys.stderr)
-
     cassettes = Path(options.cassettes) if options.cassettes else None
     if cassettes is not None and not cassettes.is_dir():
         raise PathMissing(options.cassettes, "no such folder")
+
+    def ready(server: ReferenceServer) -> None:
+        print(server.url, flush=True)
+        what = f"recordings of {cassettes}" if cassettes else f"reference server, seed {options.seed}"
+        print(f"{what}; ctrl-C ends it", file=sys.stderr)
+
     serve(
         options.host,
         options.port,

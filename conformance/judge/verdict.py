@@ -8,7 +8,7 @@ requirement's id, the party at fault, and the outcome that level and confidence 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, get_args
 
 from conformance.contract.registry import Requirement
 from conformance.contract.validation import Branch
@@ -28,18 +28,7 @@ Outcome: TypeAlias = Literal[
     "not-applicable",
     "excluded",
 ]
-OUTCOMES: tuple[Outcome, ...] = (
-    "error",
-    "fail",
-    "untestable",
-    "inconclusive",
-    "warn",
-    "known",
-    "pass",
-    "not-observed",
-    "not-applicable",
-    "excluded",
-)
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 """All outcomes, worst first."""
 
 

@@ -123,8 +123,9 @@ def serve(
     async def live() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
+        with contextlib.suppress(NotImplementedError):  # Windows: ctrl-C ends the loop itself
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stop.set)
         async with _listening(host, port, service, Limits(), allow_remote=allow_remote) as server:
             if on_ready is not None:
                 on_ready(server)
