@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from conformance.judge.judge import judge
 from conformance.wire.recording import Recording, read_all, read_recording
@@ -77,3 +78,16 @@ def test_every_file_is_read_or_named() -> None:
         judge(found.trace)
         if "/generate_content/" in found.file:
             assert found.note or found.trace.calls[0].failed
+
+
+def test_documented_samples_pass_or_are_known() -> None:
+    """A sample of the published pages fails as `documented.yaml` tells and explains, and no other does."""
+    known = yaml.safe_load((Path(__file__).parent / "documented.yaml").read_text())
+    failed: dict[str, list[str]] = {}
+    for found in read_all([str(WIRE / "interactions" / "documented")]):
+        assert isinstance(found, Recording), found
+        if broken := {verdict.requirement for verdict in judge(found.trace).of("fail")}:
+            failed[Path(found.file).name] = sorted(broken)
+
+    assert failed == {row["file"]: row["breaks"] for row in known}
+    assert all(row["reason"] for row in known)
