@@ -6,24 +6,21 @@
 A target keeps the bytes as they came and when, and says so when a response ended before its end.
 """
 
-import json
 import socket
 import threading
 import time
 import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
-from urllib.parse import parse_qsl, urlsplit
 
 from conformance.errors import CassetteMiss, TargetUnreachable
 from conformance.wire.cassette import read_cassette
+from conformance.wire.coding import LARGEST_BYTES
 from conformance.wire.exchange import Arrival, Exchange, Headers, Request, Response, header
-from conformance.wire.recording import LARGEST_BYTES
+from conformance.wire.likeness import differences, identity
 from conformance.wire.redaction import redact_text
-from conformance.wire.trace import UNREADABLE, parse_json
 
 if TYPE_CHECKING:
     import httpx2
@@ -214,9 +211,9 @@ class CassetteTarget:
         Raises:
             CassetteMiss: there is none left; the message names the nearest recorded request.
         """
-        wanted = _identity(request)
+        wanted = identity(request)
         for number, exchange in enumerate(self._exchanges):
-            if not self._played[number] and exchange.request and _identity(exchange.request) == wanted:
+            if not self._played[number] and exchange.request and identity(exchange.request) == wanted:
                 self._played[number] = True
                 return Exchange(exchange.request, exchange.response, witnessed=bool(self.provenance))
         raise CassetteMiss(str(self._path), f"{request.method} {request.url}", self._nearest(request))
@@ -225,62 +222,8 @@ class CassetteTarget:
         known = [exchange.request for exchange in self._exchanges if exchange.request is not None]
         if not known:
             return "it is empty"
-        number, best = max(enumerate(known), key=lambda item: _likeness(request, item[1]))
-        differences = list(_differences(request, best))
-        if not differences:
+        number, best = max(enumerate(known), key=lambda item: -len(list(differences(request, item[1]))))
+        told = list(differences(request, best))
+        if not told:
             return f"its exchange {number} is the same, and has been played"
-        return f"the nearest is its exchange {number}, which differs in {'; '.join(differences[:3])}"
-
-
-def _identity(request: Request) -> tuple[Any, ...]:
-    url = urlsplit(request.url)
-    query = sorted(pair for pair in parse_qsl(url.query, keep_blank_values=True) if pair[0] != "key")
-    return request.method, url.path, tuple(query), _comparable(request.body)
-
-
-def _comparable(body: bytes) -> str:
-    """Write a body without the order of its keys; one that is not JSON as it is."""
-    value = _value(body)
-    return repr(value) if isinstance(value, bytes) else json.dumps(value, sort_keys=True)
-
-
-def _value(body: bytes) -> Any:
-    """Give the JSON of a body; the bytes of one that is not JSON."""
-    value = parse_json(body or b"null")
-    return body if value is UNREADABLE else value
-
-
-def _likeness(one: Request, other: Request) -> float:
-    return -float(len(list(_differences(one, other))))
-
-
-def _differences(sent: Request, recorded: Request) -> Iterator[str]:
-    """What differs, place by place, as far as people want to read."""
-    if sent.method != recorded.method:
-        yield f"the method, {recorded.method}"
-    if urlsplit(sent.url).path != urlsplit(recorded.url).path:
-        yield f"the path, {urlsplit(recorded.url).path}"
-    if _identity(sent)[2] != _identity(recorded)[2]:
-        yield f"the query, {urlsplit(recorded.url).query or 'none'}"
-    yield from _json_differences(_value(sent.body), _value(recorded.body), "")
-
-
-def _json_differences(sent: Any, recorded: Any, at: str) -> Iterator[str]:
-    if isinstance(sent, dict) and isinstance(recorded, dict):
-        for key in sorted(sent.keys() | recorded.keys()):
-            if key not in recorded:
-                yield f"{at}/{key}, which it lacks"
-            elif key not in sent:
-                yield f"{at}/{key}, which only it has"
-            else:
-                yield from _json_differences(sent[key], recorded[key], f"{at}/{key}")
-    elif isinstance(sent, list) and isinstance(recorded, list) and len(sent) == len(recorded):
-        for number, (one, other) in enumerate(zip(sent, recorded, strict=True)):
-            yield from _json_differences(one, other, f"{at}/{number}")
-    elif repr(sent) != repr(recorded):
-        yield f"{at or 'the body'}: {_shown(recorded)}"
-
-
-def _shown(value: Any) -> str:
-    text = ascii(value) if isinstance(value, bytes) else json.dumps(value)
-    return text if len(text) <= 50 else f"{text[:47]}…"
+        return f"the nearest is its exchange {number}, which differs in {'; '.join(told[:3])}"

@@ -9,13 +9,12 @@ that had none; `/v1` and `/v1beta` are the same. Where a request was recorded se
 the answers in their order, and the last one from then on.
 """
 
-import json
+import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from conformance.server.answer import Answer
 from conformance.server.control import HEADER, control_of, split_key
@@ -26,12 +25,12 @@ from conformance.server.refusal import FrontEndRefused, Refused
 from conformance.server.service import key_of, operation_of
 from conformance.wire.cassette import read_cassette
 from conformance.wire.exchange import Exchange, Headers, Request, Response, header
+from conformance.wire.likeness import Identity, differences, identity
 from conformance.wire.sse import Decoder
 
 __all__ = ["Cassettes"]
 
 _PLAYED = 10_000
-_SHOWN = 60
 _NOT_REPLAYED = frozenset(
     "content-length transfer-encoding content-encoding connection keep-alive date alt-svc".split()
 )
@@ -39,12 +38,9 @@ _NOT_REPLAYED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a request is known by."""
+    """What a recorded request is known by; `keyless` where it alone of its cassette had no key."""
 
-    method: str
-    path: str
-    query: tuple[tuple[str, str], ...]
-    body: str
+    identity: Identity
     keyless: bool = False
 
 
@@ -54,7 +50,7 @@ class _Recorded:
 
     place: str
     known: _Known
-    body: Any
+    request: Request
     answer: Answer
 
 
@@ -117,9 +113,9 @@ class Cassettes:
     def _nearest(self, request: Request) -> str:
         if not self.recorded:
             return "there are none"
-        sent, body = _known(request), _parsed(request.body)
-        differences = [(list(_differences(sent, body, one)), one.place) for one in self.recorded]
-        told, place = min(differences, key=lambda pair: len(pair[0]))
+        sent = _of_v1beta(request)
+        found = [(list(differences(sent, one.request)), one.place) for one in self.recorded]
+        told, place = min(found, key=lambda pair: len(pair[0]))
         return f"the nearest is {place}, which differs in {'; '.join(told[:3])}"
 
 
@@ -134,7 +130,7 @@ def _read(where: Path) -> Iterator[_Recorded]:
                 case Exchange(Request() as request, Response(int()) as response):
                     known = replace(_known(request), keyless=keyed and not _has_key(request))
                     answer = _answer_of(response)
-                    yield _Recorded(f"{name}[{number}]", known, _parsed(request.body), answer)
+                    yield _Recorded(f"{name}[{number}]", known, _of_v1beta(request), answer)
 
 
 def _has_key(request: Request | None) -> bool:
@@ -160,45 +156,9 @@ def _answer_of(response: Response) -> Answer:
 
 
 def _known(request: Request) -> _Known:
-    url = urlsplit(request.url)
-    query = tuple(sorted(pair for pair in parse_qsl(url.query, keep_blank_values=True) if pair[0] != "key"))
-    body = json.dumps(_parsed(request.body), sort_keys=True)
-    path = url.path.replace("/v1/", "/v1beta/", 1) if url.path.startswith("/v1/") else url.path
-    return _Known(request.method, path, query, body)
+    return _Known(identity(_of_v1beta(request)))
 
 
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body) if body else None
-    except (ValueError, RecursionError):
-        return body.decode(errors="replace")
-
-
-def _differences(sent: _Known, body: Any, recorded: _Recorded) -> Iterator[str]:
-    """Tell in what a request differs from a recorded one, place by place."""
-    known = recorded.known
-    if sent.method != known.method:
-        yield f"the method, {known.method}"
-    if sent.path != known.path:
-        yield f"the path, {known.path}"
-    if sent.query != known.query:
-        yield f"the query, {dict(known.query) or 'none'}"
-    yield from _json_differences(body, recorded.body, "")
-
-
-def _json_differences(sent: Any, recorded: Any, at: str) -> Iterator[str]:
-    match sent, recorded:
-        case dict(), dict():
-            for key in sorted(sent.keys() | recorded.keys()):
-                if key not in recorded:
-                    yield f"{at}/{key}, which it lacks"
-                elif key not in sent:
-                    yield f"{at}/{key}, which only it has"
-                else:
-                    yield from _json_differences(sent[key], recorded[key], f"{at}/{key}")
-        case list(), list() if len(sent) == len(recorded):
-            for number, (one, other) in enumerate(zip(sent, recorded, strict=True)):
-                yield from _json_differences(one, other, f"{at}/{number}")
-        case _ if sent != recorded:
-            shown = json.dumps(recorded, ensure_ascii=False, default=str)
-            yield f"{at or 'the body'}: {shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + '…'}"
+def _of_v1beta(request: Request) -> Request:
+    """Give the request as it would be sent to the other version: recordings serve both."""
+    return replace(request, url=re.sub(r"^((?:https?://[^/]*)?)/v1/", r"\1/v1beta/", request.url))
