@@ -55,7 +55,7 @@ Operation: TypeAlias = Literal["create", "get", "cancel", "delete"]
 Kind: TypeAlias = Literal["request", "interaction", "error", "event", "step", "json"]
 DONE: Final = "[DONE]"
 
-_PATH = re.compile(r"/(?P<version>v1|v1beta)/interactions(?:/(?P<id>[^/]+)(?P<cancel>/cancel)?)?/?")
+_PATH = re.compile(r"(?:/.*)?/(?P<version>v1|v1beta)/interactions(?:/(?P<id>[^/]+)(?P<cancel>/cancel)?)?/?")
 _PLACEHOLDER = re.compile(r"REDACTED|\A(?:opaque|\.\.\.)\Z|\.\.\.\Z")
 
 

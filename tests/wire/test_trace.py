@@ -243,3 +243,11 @@ def test_a_failure_is_told_by_its_status() -> None:
         False,
         True,
     ]
+
+
+def test_a_proxy_may_put_the_api_behind_a_path() -> None:
+    """What stands before the version is the address of the endpoint."""
+    request = Request("POST", "https://proxy.test/gemini/v1beta/interactions?alt=sse", (), b"{}")
+    (call,) = Trace.of([Exchange(request, None)]).calls
+
+    assert (call.operation, call.version, call.id) == ("create", "v1beta", None)
