@@ -81,6 +81,8 @@ class _Waiting:
 class Testee:
     """The driver of one client.
 
+    problems: what it said that makes no sense, and crashes: how its program ended, where nobody asked it to.
+    given_up: why it is asked no more; empty while it is.
     ready_s: how long it may take to say `ready`.
     validate: hold every message against its schema.
     """
@@ -97,7 +99,7 @@ class Testee:
         self._lock = threading.Lock()
         self._program: _Program | None = None
         self._lanes = threading.Semaphore(1)
-        self._given_up = ""
+        self.given_up = ""
 
     def __enter__(self) -> Self:
         self._program = self._start()
@@ -138,8 +140,8 @@ class Testee:
     def _running(self) -> "_Program":
         """Give the program, started again if it has ended or all of its lanes are stuck."""
         with self._lock:
-            if self._given_up:
-                raise TesteeBroken(self.command, self._given_up)
+            if self.given_up:
+                raise TesteeBroken(self.command, self.given_up)
             program = self._program
             if program is not None and program.alive and program.stuck < self.max_in_flight:
                 return program
@@ -147,12 +149,12 @@ class Testee:
                 self.crashes.append(program.obituary())
                 program.end(hurry=True)
             if len(self.crashes) > _RESTARTS:
-                self._given_up = f"ended {len(self.crashes)} times, last: {self.crashes[-1]}"
-                raise TesteeBroken(self.command, self._given_up)
+                self.given_up = f"ended {len(self.crashes)} times, last: {self.crashes[-1]}"
+                raise TesteeBroken(self.command, self.given_up)
             try:
                 self._program = self._start()
             except TesteeNotReady as error:
-                self._given_up = error.problem
+                self.given_up = error.problem
                 raise TesteeBroken(self.command, f"crashed and did not come back: {error}") from None
             return self._program
 
@@ -160,6 +162,8 @@ class Testee:
         return _Program(self.command, self.problems, self._ready_s, validate=self._validate)
 
     def _end(self, *, hurry: bool) -> None:
+        with self._lock:
+            self.given_up = self.given_up or ("was ended by the harness" if hurry else "")
         if self._program is not None:
             self._program.end(hurry=hurry)
             if self._program.crashed:
