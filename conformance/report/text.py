@@ -63,6 +63,8 @@ def _finding(finding: Finding, tally: Tally, again: str) -> Iterator[str]:
     yield f"{first['outcome']} {names} {first['party']}  {_place(first)}: {_printable(first['message'])}"
     if known is not None and len(finding.requirements) == 1:
         seen = " (observed, so it warns)" if known.confidence == "observed" else ""
+        if known.confidence == "inferred" and first["outcome"] == "fail":
+            seen = " (inferred, and it fails: data is lost or leaked, or a failure is told as a success)"
         yield f"    expected  {known.says}{seen}"
         yield f"    source    {known.source}"
     if first["bytes"]:

@@ -35,6 +35,7 @@ class Framing:
     between: what stands between two blocks.
     event: the event line: "own", "none", or another name for all.
     spread: the payload goes over several data lines.
+    space: what stands between `data:` and the payload; before `[DONE]`, which is no JSON, one letter of it.
     done: whether `[DONE]` follows.
     tail: what follows at the end.
     padding: so many letters follow in the text of each text delta.
@@ -58,7 +59,7 @@ class Framing:
         """Write events, one block each."""
         blocks = [self._block(told) for event in events for told in self._grown(event)]
         if self.done:
-            blocks.append(["event: done", f"data:{self.space}[DONE]"])
+            blocks.append(["event: done", f"data:{self.space[:1]}[DONE]"])
         told = [self.between + self.line_end.join([*lines, "", ""]) for lines in blocks]
         if self.mark and told:
             told[0] = "\ufeff" + told[0]

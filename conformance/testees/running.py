@@ -32,6 +32,8 @@ from conformance.wire.trace import UNREADABLE, Place, Trace
 __all__ = ["run_cases", "testee_line"]
 
 _GRACE_S = 3.0
+_RETRIES_S = 30.0
+"""What a client that retries may take beyond its time-out, which may be that of one attempt."""
 
 
 def run_cases(
@@ -90,7 +92,8 @@ class _Player:
         start = time.monotonic()
         act = self._stage.open(case, f"key-{number}-of-a-case")
         try:
-            delivered = self._testee.ask(self._call(act), case.timeout_ms / 1000 + _GRACE_S)
+            more_s = _GRACE_S if case.retries == "off" else _RETRIES_S
+            delivered = self._testee.ask(self._call(act), case.timeout_ms / 1000 + more_s)
         except TesteeBroken as error:
             return [_case_line(case, "untestable", problem=str(error), exit_code=4)]
         closed = not case.expect.closes or self._stage.left(act)

@@ -45,6 +45,15 @@ def test_a_wrong_client_is_told_what_is_wrong(capsys: pytest.CaptureFixture[str]
     assert "key-0-of-a-case" not in out
 
 
+def test_a_failure_that_is_inferred_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """A cut stream that is taken for success is a failure, though no document says it in so many words."""
+    arguments = ["client", "--only", "errors/no-completed", "--", *WRONG, "takes-cuts-for-success"]
+    assert main(arguments) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("fail IX-STREAM-044 client  errors/no-completed response: the call failed, and")
+    assert "(inferred, and it fails: data is lost or leaked, or a failure is told as a success)" in out
+
+
 def test_a_warning_is_no_finding_unless_strict(capsys: pytest.CaptureFixture[str]) -> None:
     """As in every other command."""
     arguments = ["client", "--only", "unknown-event-kept", "--", *WRONG, "loses-unknown-events"]
