@@ -1,8 +1,8 @@
 """The command line: `gemini-conformance COMMAND …`, one module of `conformance.commands` a command.
 
 The report goes to stdout, notes and errors to stderr. Exit codes: 0 conforms; 1 findings; 2 the call is
-wrong; 3 a fault of the harness; 5 not enough evidence. Only the module of the command that was asked for is
-imported, so that `--help` is there at once.
+wrong; 3 a fault of the harness; 4 a client that cannot be driven; 5 not enough evidence. Only the module of
+the command that was asked for is imported, so that `--help` is there at once.
 """
 
 import argparse
@@ -22,6 +22,8 @@ __all__ = ["main"]
 
 COMMANDS = {
     "run": "play scenarios against targets and judge what was exchanged",
+    "client": "try a client, in any language, through its driver",
+    "testee": "begin a driver for a client, or see what is missing in one",
     "lint": "judge recordings made by anyone",
     "record": "play scenarios and write their cassettes",
     "serve": "run the reference server until it is interrupted",
@@ -30,12 +32,15 @@ COMMANDS = {
     "schemas": "list the schemas, or write them as an OpenAPI document",
     "drift": "compare our contract with an OpenAPI document",
 }
+_TAKES_MORE = ("run", "client", "testee")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-_EPILOG = """exit codes: 0 conforms, 1 findings, 2 wrong call, 3 fault of the harness, 5 not enough evidence
+_EPILOG = """exit codes: 0 conforms, 1 findings, 2 wrong call, 3 fault of the harness,
+4 a client that cannot be driven, 5 not enough evidence
 
   gemini-conformance run                               every documented conversation, offline
   gemini-conformance run --target http://127.0.0.1:8000
   gemini-conformance lint recordings/
+  gemini-conformance client -- python my_driver.py
 """
 
 
@@ -62,13 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(given: list[str]) -> int:
-    """Run the command that was asked for; `run` takes options of pytest after `--`."""
+    """Run the command that was asked for; after `--`, `run` takes options of pytest, others a command."""
     rest: list[str] = []
-    if "--" in given and _asked(given) == "run":
+    if "--" in given and _asked(given) in _TAKES_MORE:
         at = given.index("--")
         given, rest = given[:at], given[at + 1 :]
     options = _parser(given).parse_args(given)
-    options.pytest_options = rest
+    options.rest = rest
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

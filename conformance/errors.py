@@ -10,17 +10,23 @@ A run goes through these steps; beside each, what may end it:
                        OpenapiUnusable                            a fault of the file (2)
     reach the target   TargetUnreachable, KeyMissing              not enough evidence (5), usage (2)
     serve              PortTaken, AddressRefused                  usage (2)
+    read the cases     CaseBroken                                 a fault of the file (2)
+    drive a client     TesteeMissing, TesteeNotReady,
+                       TesteeBroken                               a client that cannot be driven (4)
     tell the outcome   OutputLost                                 usage (2)
 
 The class name is the fact, the message holds the values, the hint is the next action. This module imports
 nothing of ours, so that everyone may import it.
 """
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 __all__ = [
     "AddressRefused",
+    "CaseBroken",
     "CassetteBroken",
     "CassetteMiss",
     "ConformanceError",
@@ -36,6 +42,9 @@ __all__ = [
     "ScenarioBroken",
     "SchemaBroken",
     "TargetUnreachable",
+    "TesteeBroken",
+    "TesteeMissing",
+    "TesteeNotReady",
     "UsageRefused",
 ]
 
@@ -308,3 +317,78 @@ class AddressRefused(ConformanceError):
     @property
     def hint(self) -> str:
         return "Servers bind to 127.0.0.1 or ::1; --allow-remote lifts this."
+
+
+@dataclass(eq=False)
+class CaseBroken(ConformanceError):
+    """A file of client cases is none, or a case in it makes no sense."""
+
+    file: str
+    where: str
+    problem: str
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        place = f"{self.file} {self.where}" if self.where else self.file
+        return f"{place}: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return "conformance/testees/cases/README.md shows a full case."
+
+
+@dataclass(eq=False)
+class TesteeMissing(ConformanceError):
+    """The command of a driver cannot be started."""
+
+    command: Sequence[str]
+    problem: str
+    exit_code: ClassVar[int] = 4
+    __test__: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        return f"{shlex.join(self.command)} cannot be started: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return "Give the command of a driver after --, as you would type it in this folder."
+
+
+@dataclass(eq=False)
+class TesteeNotReady(ConformanceError):
+    """The driver did not say `ready` in time, ended before, or said something else."""
+
+    command: Sequence[str]
+    problem: str
+    first_line: str = ""
+    log: str = ""
+    exit_code: ClassVar[int] = 4
+    __test__: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        said = f"; it printed {ascii(self.first_line)}" if self.first_line else ""
+        last = f"; stderr ends in {ascii(self.log)}" if self.log else ""
+        return f"{shlex.join(self.command)} {self.problem}; expected a ready message{said}{last}"
+
+    @property
+    def hint(self) -> str:
+        if self.first_line:
+            return "stdout belongs to the protocol: send logs and banners to stderr."
+        return "Run the command by hand: it should print one JSON line of type 'ready', then wait."
+
+
+@dataclass(eq=False)
+class TesteeBroken(ConformanceError):
+    """The driver ended, or had to be ended, more often than is allowed."""
+
+    command: Sequence[str]
+    problem: str
+    exit_code: ClassVar[int] = 4
+    __test__: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        return f"{shlex.join(self.command)} {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return "What the driver printed on stderr is in the record; mend the first crash first."

@@ -81,9 +81,7 @@ def run(options: argparse.Namespace) -> int:
             if printed:
                 printed.add(line)
 
-        for fault in run_scenarios(
-            files, asked, take, workers=options.workers, pytest_options=options.pytest_options
-        ):
+        for fault in run_scenarios(files, asked, take, workers=options.workers, pytest_options=options.rest):
             take({"type": "fault", "message": fault})
         take(coverage_line("", tally.coverage))
         code = tally.exit_code(strict=options.strict)

@@ -69,6 +69,8 @@ class Tally:
     drift: Counter[str] = field(default_factory=Counter)
     scenarios: list[Line] = field(default_factory=list)
     files: list[Line] = field(default_factory=list)
+    cases: list[Line] = field(default_factory=list)
+    testees: list[Line] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     requests: dict[tuple[str, int], Any] = field(default_factory=dict)
     coverage: Coverage = field(default_factory=Coverage)
@@ -96,6 +98,10 @@ class Tally:
                 self.scenarios.append(line)
             case "file":
                 self.files.append(line)
+            case "case":
+                self.cases.append(line)
+            case "testee":
+                self.testees.append(line)
             case "exchange":
                 self.requests[line["subject"], line["exchange"]] = line["request"]
             case "coverage":
@@ -134,14 +140,16 @@ class Tally:
         return bool(self.passes or self.findings)
 
     def exit_code(self, *, strict: bool) -> int:
-        """The exit code: a fault of ours, then a wrong file, then findings, then too little evidence."""
-        summaries = [*self.scenarios, *self.files]
+        """The exit code: our fault, a wrong file, a client not driven, findings, too little evidence."""
+        summaries = [*self.scenarios, *self.files, *self.cases, *self.testees]
         codes = {line.get("exit_code", 0) for line in summaries}
-        outcomes = {line["outcome"] for line in summaries} | {key[0] for key in self.findings}
+        outcomes = {line.get("outcome", "excluded") for line in summaries} | {key[0] for key in self.findings}
         if 3 in codes or self.faults:
             return 3
         if 2 in codes:
             return 2
+        if 4 in codes:
+            return 4
         if outcomes.intersection(_RED) or (strict and (self.drift or outcomes.intersection(_PALE))):
             return 1
         return 0 if self.judged and 5 not in codes else 5

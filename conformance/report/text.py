@@ -18,6 +18,7 @@ from conformance.report.tally import Finding, Tally
 
 __all__ = [
     "render_areas",
+    "render_client",
     "render_coverage",
     "render_drift",
     "render_findings",
@@ -62,6 +63,8 @@ def _finding(finding: Finding, tally: Tally, again: str) -> Iterator[str]:
     yield f"{first['outcome']} {names} {first['party']}  {_place(first)}: {_printable(first['message'])}"
     if known is not None and len(finding.requirements) == 1:
         seen = " (observed, so it warns)" if known.confidence == "observed" else ""
+        if known.confidence == "inferred" and first["outcome"] == "fail":
+            seen = " (inferred, and it fails: data is lost or leaked, or a failure is told as a success)"
         yield f"    expected  {known.says}{seen}"
         yield f"    source    {known.source}"
     if first["bytes"]:
@@ -70,7 +73,9 @@ def _finding(finding: Finding, tally: Tally, again: str) -> Iterator[str]:
     if request is not None and request["url"].startswith("http"):
         yield f"    again     {_printable(curl(request))}"
     elif again:
-        yield f"    again     {again} {shlex.quote(first['subject'])}"
+        subject = shlex.quote(first["subject"])
+        command = again.replace("{}", subject) if "{}" in again else f"{again} {subject}"
+        yield f"    again     {_printable(command)}"
     if finding.times > 1 and len(finding.requirements) == 1:
         places = ", ".join(_short_place(line) for line in finding.places[1:])
         rest = finding.times - len(finding.places)
@@ -207,6 +212,42 @@ def render_lint(tally: Tally, *, verbose: bool) -> Iterator[str]:
     judged = sum(not line["note"] and not line["problem"] for line in tally.files)
     total = render_total(tally, subjects=f"{judged} of {_count(len(tally.files), 'file')} judged")
     yield total if judged else f"{total} · nothing was judged"
+
+
+def render_client(tally: Tally, *, verbose: bool) -> Iterator[str]:
+    """A run of client cases: findings, what could not be played, the driver, the cases, requirements."""
+    command = " ".join(shlex.join(line["command"]) for line in tally.testees)
+    yield from render_findings(tally, again=f"gemini-conformance client --only {{}} -- {command}")
+    yield from _problems([{"hint": "", **line} for line in tally.cases], tally.faults)
+    for line in tally.testees:
+        for problem in line["problems"]:
+            yield f"error driver: {_printable(problem)}"
+        for crash in line["crashes"]:
+            yield f"error driver: {_printable(crash)}"
+    yield from render_drift(tally)
+    yield "cases"
+    yield from _cases_in_full(tally) if verbose else _families(tally)
+    if tally.judged:
+        yield "requirements"
+        yield from render_requirements(tally) if verbose else render_areas(tally)
+    skipped = Counter(line["problem"] for line in tally.cases if line["outcome"] == "not-applicable")
+    for problem, times in skipped.most_common():
+        yield f"{_count(times, 'case')} left out: {_printable(problem)}"
+
+
+def _cases_in_full(tally: Tally) -> Iterator[str]:
+    width = max((len(line["subject"]) for line in tally.cases), default=0)
+    for line in tally.cases:
+        yield f"    {line['outcome']:<14} {line['subject']:<{width}}  {line['title']}"
+
+
+def _families(tally: Tally) -> Iterator[str]:
+    families: dict[str, Counter[str]] = defaultdict(Counter)
+    for line in tally.cases:
+        families[line["subject"].partition("/")[0]][line["outcome"]] += 1
+    for family, counts in families.items():
+        told = ", ".join(f"{counts[name]} {name}" for name in _ALL if counts[name])
+        yield f"    {family:<15} {counts.total():>3}: {told}"
 
 
 def render_requirement(requirement: Requirement) -> Iterator[str]:

@@ -21,7 +21,7 @@ import h11
 
 from conformance.server.answer import Answer
 from conformance.server.faults import Script, scripted
-from conformance.server.plans import confirmed, deliver
+from conformance.server.plans import Delivered, confirmed, deliver
 from conformance.server.refusal import FrontEndRefused, Refused
 from conformance.wire.exchange import Request
 
@@ -89,6 +89,7 @@ class Connection(asyncio.Protocol):
         self._lingering = False
         self._ended = False
         self._task: asyncio.Task[None] | None = None
+        self._delivered: Delivered | None = None
         self._room = asyncio.Event()
         self._room.set()
         self._next_request()
@@ -114,6 +115,8 @@ class Connection(asyncio.Protocol):
         self._connections.discard(self)
         self._pieces = None
         self._lingering = True
+        if self._delivered is not None:
+            self._delivered.left = True
         if self._task is not None:
             self._task.cancel()
 
@@ -270,7 +273,10 @@ class Connection(asyncio.Protocol):
     async def _deliver_as_planned(self, script: Script, delivery: "Delivery") -> None:
         """Send an answer as a test wants it, and end the connection as it wants it."""
         ledger, plan = self._service.ledger, delivery.plan
-        await deliver(script, plan, self, ledger.gate(delivery.account), ledger.delivery(delivery.account))
+        self._delivered = ledger.delivery(delivery.account)
+        await deliver(script, plan, self, ledger.gate(delivery.account), self._delivered)
+        if script.end != "stall":
+            self._delivered = None
         if script.end == "reset":
             await confirmed(self)
         self._task = self._pieces = None

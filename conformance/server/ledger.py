@@ -46,6 +46,10 @@ class Ledger:
         _kept_for(self._deliveries, account, lambda: deque(maxlen=_DELIVERIES)).append(delivered)
         return delivered
 
+    def deliveries(self, account: str) -> list[Delivered]:
+        """Give what became of the last planned deliveries of an account."""
+        return list(self._deliveries.get(account, ()))
+
     def gate(self, account: str) -> Gate:
         """Give the gate at which the lock-step deliveries of an account wait."""
         return _kept_for(self._gates, account, Gate)
@@ -53,7 +57,7 @@ class Ledger:
     def answer(self, path: str, query: Mapping[str, list[str]], account: str) -> Answer:
         """Answer a request to one of `PATHS`."""
         if path == "/conformance/deliveries":
-            told = [asdict(one) for one in self._deliveries.get(account, ())]
+            told = [asdict(one) for one in self.deliveries(account)]
             return json_answer(200, {"deliveries": told})
         writes = query.get("writes", ["1"])[-1]
         if not (writes.isascii() and writes.isdecimal()) or len(writes) > 9:

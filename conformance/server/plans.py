@@ -56,6 +56,7 @@ class Delivered:
     writes: how many went out, the head included.
     confirmed, unconfirmed: after how many of them the peer was seen to have read everything, or was not.
     whole: whether the answer went out to its planned end.
+    left: whether the peer closed the connection before that, or while the server had nothing more to send.
     """
 
     number: int = 0
@@ -63,6 +64,7 @@ class Delivered:
     confirmed: int = 0
     unconfirmed: int = 0
     whole: bool = False
+    left: bool = False
 
 
 class Gate:

@@ -6,7 +6,7 @@ with serving(seed=7) as server:        # loopback, a port from the kernel, ready
 serve("127.0.0.1", 8080, seed=7, on_ready=lambda server: print(server.url))
 
 Both take `cassettes=` a folder or a file: then recordings are served in the place of the reference server's
-answers.
+answers. `serving` also takes `answering=` whatever else answers.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.errors import AddressRefused, PortTaken, UsageRefused
-from conformance.server.connection import Connection, Limits
+from conformance.server.connection import Answering, Connection, Limits
 from conformance.server.replay import Cassettes
 from conformance.server.room import make_room, room
 from conformance.server.service import Service
@@ -37,11 +37,11 @@ _HARMLESS = frozenset({errno.ENOTCONN, errno.EMFILE, errno.ENFILE})
 
 @dataclass(slots=True, eq=False)
 class ReferenceServer:
-    """A server that serves: where it is, and the service behind it, or the cassettes in its place."""
+    """A server that serves: where it is, and what answers behind it."""
 
     host: str
     port: int
-    service: Service | Cassettes
+    service: Answering
     connections: set[Connection] = field(default_factory=set)
 
     @property
@@ -64,6 +64,7 @@ def serving(
     port: int = 0,
     limits: Limits | None = None,
     cassettes: Path | None = None,
+    answering: Answering | None = None,
 ) -> Iterator[ReferenceServer]:
     """Serve in a thread with an event loop of its own until the block ends.
 
@@ -77,7 +78,7 @@ def serving(
     async def live() -> None:
         stop = asyncio.Event()
         try:
-            service = Cassettes(cassettes) if cassettes is not None else Service(seed)
+            service = answering or (Cassettes(cassettes) if cassettes is not None else Service(seed))
             async with _listening(host, port, service, limits or Limits(), allow_remote=False) as server:
                 ready.set_result((server, asyncio.get_running_loop(), stop))
                 await stop.wait()
@@ -136,7 +137,7 @@ def serve(
 
 @contextlib.asynccontextmanager
 async def _listening(
-    host: str, port: int, service: Service | Cassettes, limits: Limits, *, allow_remote: bool
+    host: str, port: int, service: Answering, limits: Limits, *, allow_remote: bool
 ) -> AsyncIterator[ReferenceServer]:
     address = "127.0.0.1" if host == "localhost" else host
     if not allow_remote and not _is_loopback(address):

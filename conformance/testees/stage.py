@@ -1,0 +1,228 @@
+"""Our server while clients are tried: it answers as each case says, and witnesses what was sent.
+
+    stage = Stage(seed=7)
+    with serving(answering=stage) as server:
+        act = stage.open(case, key="case-12-a1b2")
+        ...                                            # the client calls server.url with that key
+        act.seen, stage.left(act)
+
+A case is known by its key, which no other call has. What arrives without a key that is known is kept aside.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from conformance.server.answer import Answer, event_stream
+from conformance.server.control import HEADER, control_of
+from conformance.server.faults import scripted
+from conformance.server.misbehaving import controlled
+from conformance.server.refusal import FrontEndRefused, Refused
+from conformance.server.service import Service, key_of
+from conformance.testees.case import Case, Reply
+from conformance.wire.exchange import Exchange, Request, Response, header
+from conformance.wire.sse import decode, pieces
+from conformance.wire.trace import UNREADABLE, parse_json
+
+if TYPE_CHECKING:
+    from conformance.server.ledger import Ledger
+
+__all__ = ["Act", "Seen", "Stage"]
+
+_KEPT = 50
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request, what was answered, and when it came."""
+
+    request: Request
+    answer: Answer
+    time_s: float
+
+    @cached_property
+    def sent(self) -> bytes:
+        """The body as far as it goes out."""
+        delivery = self.answer.delivery
+        if delivery is None or delivery.fault is None or delivery.fault.kind == "gzip":
+            return self.answer.body
+        return b"".join(scripted(self.answer, delivery.fault, close=False, bodiless=False).writes)
+
+    @cached_property
+    def events(self) -> list[Any]:
+        """The payloads of the whole blocks that go out, as far as they are JSON."""
+        if "event-stream" not in (header(self.answer.headers, "content-type") or ""):
+            return []
+        frames = [frame.data for frame in decode(pieces(self.sent)) if frame.data and not frame.cut]
+        payloads = [parse_json(data) for data in frames if data.strip() != "[DONE]"]
+        return [payload for payload in payloads if payload is not UNREADABLE]
+
+    @property
+    def asked(self) -> Any:
+        """The JSON of the request; None where it has none."""
+        value = parse_json(self.request.body) if self.request.body else None
+        return None if value is UNREADABLE else value
+
+
+@dataclass(slots=True, eq=False)
+class Act:
+    """One case on the stage: its key, the values that were prepared for it, and what was seen."""
+
+    case: Case
+    key: str
+    values: dict[str, str] = field(default_factory=dict)
+    seen: list[Seen] = field(default_factory=list)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of its call, with what was prepared."""
+        told = {name: _filled(value, self.values) for name, value in self.case.arguments.items()}
+        return {name: value for name, value in told.items() if value != ""}
+
+    def exchanges(self) -> list[Exchange]:
+        """Give what was seen as exchanges; without the origin, which is gone when people read of it."""
+        return [
+            Exchange(
+                seen.request,
+                Response(seen.answer.status, seen.answer.headers, seen.sent),
+                witnessed=True,
+            )
+            for seen in self.seen
+        ]
+
+
+def _filled(value: Any, values: Mapping[str, str]) -> Any:
+    match value:
+        case str() if value in values:
+            return values[value]
+        case dict():
+            return {key: _filled(item, values) for key, item in value.items()}
+        case list():
+            return [_filled(item, values) for item in value]
+    return value
+
+
+class Stage:
+    """What answers on our server's port."""
+
+    def __init__(self, seed: int = 7) -> None:
+        self.strays: list[Request] = []
+        self._service = Service(seed)
+        self.ledger: Ledger = self._service.ledger
+        self._acts: dict[str, Act] = {}
+        self._lock = threading.Lock()
+
+    def open(self, case: Case, key: str) -> Act:
+        """Put a case on the stage."""
+        act = Act(case, key)
+        if case.prepare is not None:
+            act.values = self._prepared(case.prepare, key)
+        with self._lock:
+            self._acts[key] = act
+        return act
+
+    def close(self, act: Act) -> None:
+        """Take a case off: whatever comes with its key from now on is a stray."""
+        with self._lock:
+            self._acts.pop(act.key, None)
+
+    def _prepared(self, body: Mapping[str, Any], key: str) -> dict[str, str]:
+        """Make an interaction; give its id and the ids of its events."""
+        headers = (("x-goog-api-key", key),)
+        path = "/v1beta/interactions"
+        made = self._service.answer(Request("POST", path, headers, json.dumps(body).encode()))
+        told = json.loads(made.body)
+        values = {"<id>": str(told["id"])}
+        if body.get("background"):
+            stream = self._service.answer(Request("GET", f"{path}/{told['id']}?stream=true", headers))
+            for number, frame in enumerate(decode(pieces(stream.body))):
+                payload = parse_json(frame.data or "null")
+                if isinstance(payload, dict) and "event_id" in payload:
+                    values[f"<event {number}>"] = str(payload["event_id"])
+        return values
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request as its case says; never raises."""
+        now = time.monotonic()
+        try:
+            act = self._act_of(request)
+        except (Refused, FrontEndRefused) as refused:
+            if len(self.strays) < _KEPT:
+                self.strays.append(request)
+            return refused.answer()
+        number = min(len(act.seen), len(act.case.replies) - 1)
+        answer = self._replied(act, act.case.replies[number], request)
+        act.seen.append(Seen(request, answer, now))
+        return answer
+
+    def _act_of(self, request: Request) -> Act:
+        headers = {name.lower(): value for name, value in reversed(request.headers or ())}
+        query = dict(_query(request.url))
+        key = key_of(headers, query)
+        with self._lock:
+            act = self._acts.get(key)
+        if act is None:
+            raise FrontEndRefused(400, "API key not valid. Please pass a valid API key.", bad_key=True)
+        return act
+
+    def _replied(self, act: Act, reply: Reply, request: Request) -> Answer:
+        control = json.dumps(reply.control) if reply.control else ""
+        if reply.events is None and reply.body is None:
+            own = [(name, value) for name, value in request.headers or () if name.lower() != HEADER]
+            more = [(HEADER, control)] if control else []
+            answer = self._service.answer(replace(request, headers=(*own, *more)))
+        else:
+            answer = _given(reply)
+            told = control_of(control, "")
+            if told is not None:
+                answer = controlled(answer, told, act.key)
+        return self._cut(answer, reply, act.key) if reply.cut_in else answer
+
+    def _cut(self, answer: Answer, reply: Reply, account: str) -> Answer:
+        cuts = sorted({place for text in reply.cut_in for place in _places(answer.body, text.encode())})
+        told = control_of(json.dumps({**reply.control, "cuts": cuts, "confirm": True}), "")
+        return answer if told is None else controlled(answer, told, account)
+
+    def left(self, act: Act, limit_s: float = 3.0) -> bool:
+        """Wait until the client has closed the connection of a planned delivery; False when it does not."""
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            found = self.ledger.deliveries(act.key)
+            if found and all(one.left for one in found):
+                return True
+            if any(one.whole and not one.left for one in found) and not _stalls(act):
+                return False
+            time.sleep(0.01)
+        return False
+
+
+def _stalls(act: Act) -> bool:
+    return any(reply.control.get("fault") == "stall" for reply in act.case.replies)
+
+
+def _query(url: str) -> Iterator[tuple[str, list[str]]]:
+    from urllib.parse import parse_qs, urlsplit
+
+    yield from parse_qs(urlsplit(url).query, keep_blank_values=True).items()
+
+
+def _given(reply: Reply) -> Answer:
+    """Give an answer that a case spells out."""
+    if reply.events is not None:
+        answer = event_stream(reply.framing.written(reply.events))
+        headers = tuple(pair for pair in answer.headers if pair[0].lower() not in reply.headers)
+        return replace(answer, status=reply.status, headers=(*headers, *reply.headers.items()))
+    body = (reply.body or "").encode()
+    length = ("content-length", str(len(body)))
+    return Answer(reply.status, (*reply.headers.items(), length), (body,))
+
+
+def _places(body: bytes, text: bytes) -> Iterator[int]:
+    start = body.find(text)
+    while start >= 0:
+        yield from range(start + 1, start + len(text))
+        start = body.find(text, start + 1)

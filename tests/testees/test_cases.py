@@ -1,0 +1,187 @@
+"""The cases: the control client is clean, and every wrong client is caught for its own reason."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conformance.contract.places import folder
+from conformance.errors import CaseBroken
+from conformance.report.record import Line
+from conformance.testees.case import CASES, Case, Framing, read_cases, select
+from conformance.testees.judging import event_misses, is_subset
+from conformance.testees.process import Testee
+from conformance.testees.running import run_cases
+from conformance.testees.wrong import WRONG
+from conformance.wire.sse import decode
+from tests.testees.programs import program
+
+
+def lines_of(command: Sequence[str], cases: Sequence[Case]) -> list[Line]:
+    """Run cases against a driver."""
+    with Testee(command, validate=True) as testee:
+        return list(run_cases(testee, cases))
+
+
+def outcomes(lines: Sequence[Line]) -> dict[str, str]:
+    """The outcome of each case."""
+    return {line["subject"]: line["outcome"] for line in lines if line["type"] == "case"}
+
+
+def test_the_control_client_is_clean() -> None:
+    """Every case passes, nothing is said that is no message, and no shape of a request is unknown."""
+    lines = lines_of([sys.executable, "-m", "conformance.testees.control"], read_cases())
+    assert [line for line in lines if line["type"] in ("verdict", "drift")] == []
+    assert Counter(outcomes(lines).values()) == {"pass": len(read_cases())}
+    assert (lines[-1]["problems"], lines[-1]["crashes"], lines[-1]["exit_code"]) == ([], [], 0)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_client_is_caught_for_its_own_reason(name: str) -> None:
+    """By each case that names it, for the requirement that the case is about."""
+    cases = [case for case in read_cases() if name in case.catches]
+    lines = lines_of([sys.executable, "-m", "conformance.testees.wrong", name], cases)
+    found = {(line["subject"], line["requirement"]) for line in lines if line["type"] == "verdict"}
+    assert {(case.id, case.judges) for case in cases} - found == set()
+    assert set(outcomes(lines).values()) <= {"fail", "warn"}
+
+
+def test_every_case_catches_somebody_and_everybody_is_caught() -> None:
+    """A case that no wrong client fails has shown nothing."""
+    named = {name for case in read_cases() for name in case.catches}
+    assert [case.id for case in read_cases() if not case.catches] == []
+    assert named == WRONG.keys()
+    assert len(read_cases()) > 100
+
+
+def test_a_driver_that_fails_is_no_fault_of_the_client() -> None:
+    """`fault` is red, and neither a pass nor a failure; `unsupported` is one for what was declared."""
+    body = "ready()\nfor name in calls(): say(type='fault', id=name, message='no mapping')\n"
+    (case,) = select(read_cases(), ["delivery/reference-stream"])
+    lines = lines_of(program(body), [case])
+    assert outcomes(lines) == {case.id: "untestable"}
+    assert "the driver failed: no mapping" in lines[0]["problem"]
+    body = body.replace("fault", "unsupported").replace("message=", "reason=")
+    lines = lines_of(program(body), [case])
+    told = next(line["message"] for line in lines if line["type"] == "verdict")
+    assert told.endswith("says it is unsupported: no mapping")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "type='end'",
+        "type='end', text=5, calls='x', usage=[1]",
+        "type='end', text='\\ud800', value=float('nan'), calls=[None]",
+        "type='error', kind=['x'], message=None, status={}, code=[]",
+        "type='error', kind='api', message={'a': 1}, events=-1",
+    ],
+)
+def test_whatever_a_driver_says_the_harness_does_not_fail(told: str) -> None:
+    """Strange values are findings, in every case."""
+    body = "ready(capabilities=['stream', 'cancel', 'resume', 'timeout', 'retries'])\nfor name in calls():\n"
+    body += f"    say(type='event', id=name, seq=1, value={{'event_type': 3}})\n    say(id=name, {told})\n"
+    cases = [case for case in read_cases() if case.family == "delivery" and not case.expect.closes]
+    lines = lines_of(program(body), cases)
+    assert len(outcomes(lines)) == len(cases)
+    assert "pass" not in outcomes(lines).values()
+
+
+def test_a_driver_that_crashes_in_every_call_does_not_stop_the_run() -> None:
+    """Three restarts; then the other cases say why they were not played."""
+    body = "ready(max_in_flight=1)\nfor name in calls(): os._exit(1)\n"
+    cases = [case for case in read_cases() if case.family == "delivery" and not case.expect.closes][:8]
+    lines = lines_of(program(body), cases)
+    found = outcomes(lines)
+    assert len(found) == 8
+    assert Counter(found.values())["untestable"] >= 4
+    assert (len(lines[-1]["crashes"]), lines[-1]["exit_code"]) == (4, 4)
+
+
+TEXT = [{"event_type": "a", "n": 1}, {"event_type": "b", "n": 2}, {"event_type": "c", "n": 3}]
+
+
+@pytest.mark.parametrize(
+    ("got", "message"),
+    [
+        (TEXT[:2], 'event 2 of 3 is lost: {"event_type": "c", "n": 3}'),
+        (TEXT[1:], 'event 0 of 3 is lost: {"event_type": "a", "n": 1}'),
+        ([*TEXT, {"event_type": "d"}], 'nobody sent what is handed over as event 3: {"event_type": "d"}'),
+        ([*TEXT, TEXT[2]], 'nobody sent what is handed over as event 3: {"event_type": "c", "n": 3}'),
+        ([TEXT[1], TEXT[0], TEXT[2]], "3 events are handed over in another order"),
+        (
+            [TEXT[0], {"event_type": "b", "n": "2"}, TEXT[2]],
+            'event 1 is {"event_type": "b", "n": 2}, and the client gives {"event_type": "b", "n": "2"}',
+        ),
+    ],
+)
+def test_what_happened_to_an_event_is_told(got: list[Any], message: str) -> None:
+    """Lost, invented, told twice, out of order, retyped."""
+    assert [miss.message for miss in event_misses(TEXT, got)] == [message]
+
+
+def test_what_a_client_adds_is_fine() -> None:
+    """Also null for what was not sent; but a type is a type."""
+    assert is_subset({"a": [1, {"b": None}]}, {"a": [1, {"c": 2}], "d": 3})
+    assert not is_subset({"a": [1]}, {"a": [1, 2]})
+    assert not is_subset({"a": True}, {"a": 1})
+    assert not is_subset({"a": "1"}, {"a": 1})
+    assert not is_subset({"a": 1}, {})
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("spread", [True, False])
+def test_however_events_are_framed_they_are_the_same(line_end: str, *, spread: bool) -> None:
+    """As our reader of the wire reads them, which no client uses."""
+    framing = Framing(line_end, mark=True, before=(":x", "id: 1"), between=":\n\n", spread=spread, space="")
+    frames = [frame.data for frame in decode([b"".join(framing.written(TEXT))]) if frame.data]
+    assert [json.loads(data) for data in frames[:-1]] == TEXT
+    assert frames[-1] == "[DONE]"
+
+
+@pytest.mark.parametrize(
+    ("case", "problem"),
+    [
+        ({"judges": "IX-NOPE-001"}, "there is no requirement IX-NOPE-001"),
+        ({"judges": "IX-SDK-001"}, "IX-SDK-001 is about servers"),
+        ({"replies": [{"events": "nothing"}]}, "streams.yaml has no stream 'nothing'"),
+        ({"title": ""}, "cases/0/title: '' should be non-empty"),
+        ({"surprise": 1}, "'surprise' was unexpected"),
+    ],
+)
+def test_a_broken_case_is_told(tmp_path: Path, case: dict[str, Any], problem: str) -> None:
+    """With its file and its place."""
+    told = {"name": "one", "title": "One.", "judges": "SSE-001", "catches": [], **case}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"cases": [told]}))
+    with pytest.raises(CaseBroken) as caught:
+        read_cases(tmp_path)
+    assert problem in str(caught.value)
+
+
+def test_two_cases_of_one_name_are_told(tmp_path: Path) -> None:
+    """In one file, since its name is a part of theirs."""
+    told = {"name": "one", "title": "One.", "judges": "SSE-001", "catches": []}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"cases": [told, told]}))
+    with pytest.raises(CaseBroken, match="mine/one: two cases have this name"):
+        read_cases(tmp_path)
+
+
+def test_the_readme_shows_a_case_that_is_one(tmp_path: Path) -> None:
+    """Its example is read as any file of cases."""
+    text = (CASES / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(text.split("```yaml\n")[1].split("```")[0])
+    (tmp_path / "streams.yaml").write_text((CASES / "streams.yaml").read_text(encoding="utf-8"))
+    (case,) = read_cases(tmp_path)
+    assert (case.id, case.judges, case.stream) == ("mine/cut-between-cr-and-lf", "SSE-003", True)
+
+
+def test_the_schema_of_cases_describes_everything() -> None:
+    """Each key has a sentence."""
+    schema = json.loads((folder("schemas") / "harness" / "client_cases.json").read_bytes())
+    properties = schema["$defs"]["case"]["properties"]
+    assert [name for name, told in properties.items() if "description" not in told] == []
