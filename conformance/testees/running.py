@@ -98,13 +98,14 @@ class _Player:
             return [_case_line(case, "untestable", problem=str(error), exit_code=4)]
         closed = not case.expect.closes or self._stage.left(act)
         seconds = time.monotonic() - start
+        unconfirmed = self._stage.unconfirmed(act)
         self._stage.close(act)
         if delivered.ending == "fault":
             problem = f"the driver failed: {str(delivered.last.get('message'))[:300]}"
             return [_case_line(case, "untestable", problem=problem, seconds=seconds)]
         told = json.dumps([delivered.last, *delivered.events])
         found = misses(act, delivered, told=told, log=self._testee.log, closed=closed)
-        return self._lines(act, delivered, list(found), seconds)
+        return self._lines(act, delivered, list(found), seconds, unconfirmed)
 
     def _missing(self, case: Case) -> str:
         """Give what the client would need for a case and does not declare."""
@@ -129,13 +130,19 @@ class _Player:
         }
         return {**call, "cancel": dict(case.cancel)} if case.cancel else call
 
-    def _lines(self, act: Act, delivered: Delivered, found: list[Miss], seconds: float) -> list[Line]:
+    def _lines(
+        self, act: Act, delivered: Delivered, found: list[Miss], seconds: float, unconfirmed: int
+    ) -> list[Line]:
         case = act.case
         exchanges = act.exchanges()
         trace = Trace.of(exchanges, case.id)
         report = judge(trace, parties=("client",))
         self._branches |= report.branches
         report.findings += [_verdict(case, miss, trace) for miss in found]
+        if unconfirmed and not found:
+            message = f"{unconfirmed} cuts could not be confirmed: the client may have read the parts as one"
+            place = Place(0, "response")
+            report.findings.append(Verdict("inconclusive", place, "", message, case.judges, "client"))
         blamed = {verdict.requirement for verdict in report.findings}
         report.passes.update(name for name in (case.judges, KEYS) if name not in blamed)
         shown = Trace.of([redact(exchange, [act.key]) for exchange in exchanges], case.id)

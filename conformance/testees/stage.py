@@ -187,6 +187,10 @@ class Stage:
         told = control_of(json.dumps({**reply.control, "cuts": cuts, "confirm": True}), "")
         return answer if told is None else controlled(answer, told, account)
 
+    def unconfirmed(self, act: Act) -> int:
+        """Count the cuts of a case of which nobody can tell whether the client read its parts apart."""
+        return sum(one.unconfirmed for one in self.ledger.deliveries(act.key) if not one.left)
+
     def left(self, act: Act, limit_s: float = 3.0) -> bool:
         """Wait until the client has closed the connection of a planned delivery; False when it does not."""
         end = time.monotonic() + limit_s
