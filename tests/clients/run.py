@@ -1,7 +1,7 @@
 """Real clients against the reference server: what they say must be what the server said.
 
     python -m tests.clients.run --client google-genai
-    python -m tests.clients.run --client @google/genai --folder /tmp/packages
+    python -m tests.clients.run --client @google/genai --folder FOLDER
 
 A script of this folder holds the conversations with the client, each with an API key of its own, and prints
 a line of JSON for each. What the client sent is what the server received. A conversation that fails is a
