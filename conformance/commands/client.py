@@ -1,13 +1,11 @@
 """`gemini-conformance client -- COMMAND`: all client cases against one client, through its driver."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from conformance.commands.shared import JsonOutput, positive
+from conformance.commands.shared import Output, positive
 from conformance.errors import NothingToDo, UsageRefused
-from conformance.report.record import Record, default_path, footer_line, header_line
-from conformance.report.tally import Tally
+from conformance.report.record import default_path, header_line
 from conformance.report.text import render_client, render_total
 from conformance.testees.case import read_cases, select
 from conformance.testees.process import Testee
@@ -53,29 +51,20 @@ def run(options: argparse.Namespace) -> int:
     if not cases:
         raise NothingToDo(f"no case holds {' or '.join(options.only)}", "Without --only, all cases are run.")
     path = Path(options.record) if options.record else default_path("client")
-    tally = Tally(parties=("client",))
     with Testee(options.rest, ready_s=options.ready, validate=options.validate) as testee:
         name = f"{testee.ready.get('name')} {testee.ready.get('version')}"
         header = header_line(command="client", targets=[name], seed=options.seed, closed=False)
-        printed = JsonOutput(header) if options.format == "json" else None
-        with Record(path, header) as record:
+        with Output(header, parties=("client",), path=path, as_json=options.format == "json") as output:
             for line in run_cases(testee, cases, seed=options.seed, api_version=options.api_version):
-                tally.add(line)
-                record.write(line)
-                if printed:
-                    printed.add(line)
-            code = tally.exit_code(strict=options.strict)
-            record.close(footer := footer_line(code, tally.counts()))
-    if record.problem:
-        print(record.problem, file=sys.stderr)
-    if printed:
-        printed.close(footer)
+                output.take(line)
+            code = output.close(strict=options.strict)
+    if output.printed:
         return code
+    tally = output.tally
     print("\n".join(render_client(tally, verbose=options.verbose)))
     played = [line for line in tally.cases if line["outcome"] != "not-applicable"]
     good = sum(line["outcome"] in ("pass", "warn", "known") for line in played)
     total = render_total(tally, subjects=f"{good} of {len(played)} cases · {name} · seed {options.seed}")
     print(total if code != 5 else f"{total} · not enough evidence")
-    if record.path is not None and not record.problem:
-        print(f"record: {record.path}", file=sys.stderr)
+    output.tell_record()
     return code

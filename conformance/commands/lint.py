@@ -6,20 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from conformance.commands.shared import JsonOutput, positive
+from conformance.commands.shared import Output, positive
 from conformance.contract.coverage import Coverage
 from conformance.errors import PathMissing
 from conformance.judge.judge import judge
 from conformance.report.record import (
     Line,
-    Record,
     coverage_line,
     file_line,
-    footer_line,
     header_line,
     report_lines,
 )
-from conformance.report.tally import Tally
 from conformance.report.text import render_lint
 from conformance.wire.recording import Recording, find_files, read_all
 
@@ -53,22 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge the recordings and print what was found; each is let go before the next is read."""
     header = header_line(command="lint", paths=options.paths, closed=options.closed)
-    printed = JsonOutput(header) if options.format == "json" else None
-    tally = Tally(parties=(options.party,) if options.party else ("server", "client"))
-    with Record(Path(options.record) if options.record else None, header) as record:
+    parties = (options.party,) if options.party else ("server", "client")
+    path = Path(options.record) if options.record else None
+    with Output(header, parties=parties, path=path, as_json=options.format == "json") as output:
         for line in lint_lines(options):
-            record.write(line)
-            tally.add(line)
-            if printed:
-                printed.add(line)
-        code = tally.exit_code(strict=options.strict)
-        record.close(footer := footer_line(code, tally.counts()))
-    if record.problem:
-        print(record.problem, file=sys.stderr)
-    if printed:
-        printed.close(footer)
-    else:
-        print("\n".join(render_lint(tally, verbose=options.verbose)))
+            output.take(line)
+        code = output.close(strict=options.strict)
+    if not output.printed:
+        print("\n".join(render_lint(output.tally, verbose=options.verbose)))
     return code
 
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from conformance.commands.shared import (
-    JsonOutput,
+    Output,
     add_scenario_paths,
     add_target_options,
     positive,
@@ -13,14 +13,10 @@ from conformance.commands.shared import (
     target_options,
 )
 from conformance.report.record import (
-    Line,
-    Record,
     coverage_line,
     default_path,
-    footer_line,
     header_line,
 )
-from conformance.report.tally import Tally
 from conformance.report.text import render_run, render_total
 from conformance.running import run_scenarios
 from conformance.scenario.running import OWN_TARGETS
@@ -69,27 +65,15 @@ def run(options: argparse.Namespace) -> int:
         command="run", targets=list(asked.targets or OWN_TARGETS), seed=asked.seed, closed=asked.closed
     )
     print(f"seed {asked.seed}, targets {', '.join(header['targets'])}", file=sys.stderr)
-    printed = JsonOutput(header) if options.format == "json" else None
-    tally = Tally(parties=("server",))
-    with Record(path, header) as record:
-
-        def take(line: Line) -> None:
-            tally.add(line)
-            if line["type"] == "coverage" and line["subject"]:
-                return  # the record holds the sum
-            record.write(line)
-            if printed:
-                printed.add(line)
-
-        for fault in run_scenarios(files, asked, take, workers=options.workers, pytest_options=options.rest):
-            take({"type": "fault", "message": fault})
-        take(coverage_line("", tally.coverage))
-        code = tally.exit_code(strict=options.strict)
-        record.close(footer := footer_line(code, tally.counts()))
-    if record.problem:
-        print(record.problem, file=sys.stderr)
-    if printed:
-        printed.close(footer)
+    with Output(header, parties=("server",), path=path, as_json=options.format == "json") as output:
+        for fault in run_scenarios(
+            files, asked, output.take, workers=options.workers, pytest_options=options.rest
+        ):
+            output.take({"type": "fault", "message": fault})
+        tally = output.tally
+        output.take(coverage_line("", tally.coverage))
+        code = output.close(strict=options.strict)
+    if output.printed:
         return code
     print("\n".join(render_run(tally, verbose=options.verbose)))
     applicable = [line for line in tally.scenarios if line["outcome"] != "not-applicable"]
@@ -97,8 +81,7 @@ def run(options: argparse.Namespace) -> int:
     total = render_total(tally, subjects=f"{good} of {len(applicable)} scenarios · seed {options.seed}")
     little = "not enough evidence" if tally.scenarios else "no scenario was selected: not enough evidence"
     print(total if code != 5 else f"{total} · {little}")
-    if record.path is not None and not record.problem:
-        print(f"record: {record.path}", file=sys.stderr)
+    output.tell_record()
     return code
 
 

@@ -6,15 +6,19 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from conformance.contract.places import folder
 from conformance.errors import ConformanceError, PathMissing
-from conformance.report.record import Line
+from conformance.report.record import Line, Record, footer_line
+from conformance.report.tally import Tally
 from conformance.scenario.running import OWN_TARGETS, Options, checked_target
 from conformance.scenario.scenario import find_scenarios
 
 __all__ = [
     "JsonOutput",
+    "Output",
     "add_scenario_paths",
     "add_target_options",
     "complain",
@@ -42,6 +46,53 @@ class JsonOutput:
         """Print the last line and the exit code."""
         self.add(footer)
         print("\n],", f'"exit_code": {footer["exit_code"]}}}', file=self._out)
+
+
+class Output:
+    """A run while it goes on: each line is added up, kept in the record and, for JSON, printed at once.
+
+    with Output(header, parties=("server",), path=path, as_json=False) as output:
+        output.take(line)
+        code = output.close(strict=False)
+    """
+
+    def __init__(self, header: Line, *, parties: tuple[str, ...], path: Path | None, as_json: bool) -> None:
+        self.tally = Tally(parties=parties)
+        self.printed = JsonOutput(header) if as_json else None
+        self.record = Record(path, header)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.record.__exit__(kind, error, trace)
+
+    def take(self, line: Line) -> None:
+        """Take one line. Of the coverage only the sum, which has no subject, is kept."""
+        self.tally.add(line)
+        if line["type"] == "coverage" and line["subject"]:
+            return
+        self.record.write(line)
+        if self.printed:
+            self.printed.add(line)
+
+    def close(self, *, strict: bool) -> int:
+        """Write the last line; give the exit code."""
+        code = self.tally.exit_code(strict=strict)
+        footer = footer_line(code, self.tally.counts())
+        self.record.close(footer)
+        if self.record.problem:
+            print(self.record.problem, file=sys.stderr)
+        if self.printed:
+            self.printed.close(footer)
+        return code
+
+    def tell_record(self) -> None:
+        """Say where the record is, if there is one."""
+        if self.record.path is not None and not self.record.problem:
+            print(f"record: {self.record.path}", file=sys.stderr)
 
 
 def complain(error: ConformanceError) -> int:

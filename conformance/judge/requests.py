@@ -5,7 +5,7 @@ Source: https://ai.google.dev/api/interactions-api
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -82,12 +82,20 @@ def is_encoded(call: Call) -> bool:
     )
 
 
+def camel_names(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Give the names that are written in camel case, each with its spelling in snake_case."""
+    return [
+        (name, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
+        for name in names
+        if re.search(r"[a-z][A-Z]", name)
+    ]
+
+
 def names_are_snake_case(trace: Trace) -> Iterator[Verdict]:
     """The members of a request have names in snake_case (IX-CREATE-008)."""
     for request, asked in _requests(trace):
-        camel = [name for name in asked if re.search(r"[a-z][A-Z]", name)]
-        for name in camel:
-            snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+        camel = camel_names(asked)
+        for name, snake in camel:
             yield broken(request, f"/{name}", f"{name} is written {snake} here")
         if not camel:
             yield kept(request)

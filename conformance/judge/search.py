@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from conformance.judge.requests import camel_names
 from conformance.judge.tools import begins
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.trace import Call, Trace, is_placeholder
@@ -154,9 +155,8 @@ def annotations_are_named_in_snake_case(trace: Trace) -> Iterator[Verdict]:
     """The members of an annotation have names in snake_case (IX-CITE-008)."""
     for call in trace.calls:
         for place, annotation, _ in _annotations(call):
-            camel = [name for name in annotation if re.search(r"[a-z][A-Z]", name)]
-            for name in camel:
-                snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+            camel = camel_names(annotation)
+            for name, snake in camel:
                 yield broken(call, f"{place}/{name}", f"{name} is written {snake} here")
             if not camel:
                 yield kept(call)
