@@ -1,12 +1,13 @@
 """A whole run: pytest in isolation, its reports gathered into one record.
 
-    faults = run_scenarios(files, options, record.write, workers="auto")
+    faults = run_items(files, options_of(options), record.write, workers="auto")
 
 Whatever runs cases is pytest, through our plugin; this module only starts it so that no configuration,
 plugin or conftest of the surroundings takes part, and reads what the items found off their reports.
 """
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -16,20 +17,37 @@ from typing import Any
 import pytest
 
 from conformance import plugin
+from conformance.collecting import TESTEE, ClientOptions
 from conformance.contract.places import PACKAGE
 from conformance.errors import UsageRefused
 from conformance.report.record import Line
 from conformance.scenario.running import Options
+from conformance.testees.process import Testee
 
-__all__ = ["run_scenarios"]
+__all__ = ["options_of", "run_items"]
 
 
 class _Collector:
     """Hands on the lines that travel on the reports; only the controller has one."""
 
-    def __init__(self, take: Callable[[Line], None]) -> None:
+    def __init__(self, take: Callable[[Line], None], testee: Testee | None) -> None:
         self._take = take
+        self._testee = testee
         self.internal_errors: list[str] = []
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        if self._testee is not None:
+            config.stash[TESTEE] = self._testee
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        for line in session.config.stash.get(plugin.CLOSING, ()):
+            self._take(line)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        for line in getattr(node, "workeroutput", {}).get(plugin.FOUND, ()):
+            self._take(line)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for line in getattr(report, plugin.FOUND, ()):
@@ -65,29 +83,31 @@ def _isolated() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def run_scenarios(
+def run_items(
     files: Sequence[Path],
-    options: Options,
+    options: Sequence[str],
     take: Callable[[Line], None],
     *,
     workers: str | None = None,
     pytest_options: Sequence[str] = (),
+    testee: Testee | None = None,
 ) -> list[str]:
-    """Run scenarios; each line of the record is taken as it comes. Gives what went wrong in pytest itself.
+    """Run what files hold; each line of the record is taken as it comes. Gives what went wrong in pytest.
 
+    options: those of our plugin. testee: a client that runs already, for a run in this process alone.
     pytest's own output is for whoever passes it options; it goes to stderr, and is left out otherwise.
 
     Raises:
         UsageRefused: pytest refuses its options.
     """
-    collector = _Collector(take)
+    collector = _Collector(take, testee)
     root = os.path.commonpath([path.resolve().parent for path in files])
     arguments = [
         *("-c", str(PACKAGE / "run.toml"), "--rootdir", root, "--noconftest", "--import-mode=importlib"),
         *("-p", "no:cacheprovider", "-p", "conformance.plugin"),
         *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
-        *(("-p", "xdist", "-n", workers) if workers else ()),
-        *_plugin_options(options),
+        *(("-p", "xdist", "--dist", "loadgroup", "-n", workers) if workers else ()),
+        *options,
         *pytest_options,
         *(str(path.absolute()) for path in files),
     ]
@@ -101,7 +121,12 @@ def run_scenarios(
     return collector.internal_errors
 
 
-def _plugin_options(options: Options) -> Iterator[str]:
+def options_of(options: Options | ClientOptions) -> list[str]:
+    """Give the options of our plugin for a run."""
+    return list(_target_options(options) if isinstance(options, Options) else _client_options(options))
+
+
+def _target_options(options: Options) -> Iterator[str]:
     for target in options.targets:
         yield f"--gemini-target={target}"
     yield f"--gemini-api-version={options.api_version}"
@@ -113,6 +138,17 @@ def _plugin_options(options: Options) -> Iterator[str]:
         yield f"--gemini-key-env={options.key_env}"
     if options.cassettes is not None:
         yield f"--gemini-cassettes={options.cassettes}"
+
+
+def _client_options(options: ClientOptions) -> Iterator[str]:
+    yield f"--gemini-client={shlex.join(options.command)}"
+    for word in options.only:
+        yield f"--gemini-only={word}"
+    yield f"--gemini-api-version={options.api_version}"
+    yield f"--gemini-seed={options.seed}"
+    yield f"--gemini-ready={options.ready_s}"
+    if options.validate:
+        yield "--gemini-validate"
 
 
 class _Nowhere:

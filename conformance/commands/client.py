@@ -1,22 +1,30 @@
-"""`gemini-conformance client -- COMMAND`: all client cases against one client, through its driver."""
+"""`gemini-conformance client -- COMMAND`: client cases and scenarios against one client, through its driver."""
 
 import argparse
+import shlex
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from conformance.commands.shared import Output, positive
+from conformance.collecting import ClientOptions
+from conformance.commands.shared import Output, positive, scenario_files, worker_count
 from conformance.errors import NothingToDo, UsageRefused
 from conformance.report.record import default_path, header_line
 from conformance.report.text import render_client, render_total
-from conformance.testees.case import read_cases, select
+from conformance.running import options_of, run_items
+from conformance.testees.case import case_files
 from conformance.testees.process import Testee
-from conformance.testees.running import run_cases
+from conformance.testees.running import subjects_of
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Tell the options of the command."""
-    parser.usage = "gemini-conformance client [options] -- COMMAND ..."
+    parser.usage = "gemini-conformance client [PATH ...] [options] -- COMMAND ..."
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="scenarios to be held; default: ours, and the client cases"
+    )
     parser.add_argument(
         "--only",
         action="append",
@@ -37,6 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--verbose", "-v", action="store_true", help="show every case and requirement")
     parser.add_argument(
+        "-n",
+        dest="workers",
+        type=worker_count,
+        metavar="N",
+        help="how many processes, each with a driver of its own, or auto; default: this one",
+    )
+    parser.add_argument(
+        "--pytest", type=shlex.split, metavar="OPTIONS", help="options of pytest, such as '--junitxml=x.xml'"
+    )
+    parser.add_argument(
         "--record", metavar="FILE", help="where the record goes; default: below .gemini-conformance/"
     )
 
@@ -47,17 +65,38 @@ def run(options: argparse.Namespace) -> int:
         raise UsageRefused(
             "which client? no command was given", "gemini-conformance client -- python my_driver.py"
         )
-    cases = select(read_cases(), options.only or ())
-    if not cases:
+    files = _files(options.paths)
+    if not subjects_of(files, options.only or ()):
         raise NothingToDo(f"no case holds {' or '.join(options.only)}", "Without --only, all cases are run.")
+    asked = ClientOptions(
+        command=tuple(options.rest),
+        only=tuple(options.only or ()),
+        api_version=options.api_version,
+        seed=options.seed,
+        ready_s=options.ready,
+        validate=options.validate,
+    )
     path = Path(options.record) if options.record else default_path("client")
-    with Testee(options.rest, ready_s=options.ready, validate=options.validate) as testee:
+    with ExitStack() as stack:
+        testee = stack.enter_context(Testee(options.rest, ready_s=options.ready, validate=options.validate))
         name = f"{testee.ready.get('name')} {testee.ready.get('version')}"
         header = header_line(command="client", targets=[name], seed=options.seed, closed=False)
-        with Output(header, parties=("client",), path=path, as_json=options.format == "json") as output:
-            for line in run_cases(testee, cases, seed=options.seed, api_version=options.api_version):
-                output.take(line)
-            code = output.close(strict=options.strict)
+        output = stack.enter_context(
+            Output(header, parties=("client",), path=path, as_json=options.format == "json")
+        )
+        if options.workers:
+            testee.__exit__(None, None, None)
+        faults = run_items(
+            files,
+            options_of(asked),
+            output.take,
+            workers=options.workers,
+            pytest_options=options.pytest or (),
+            testee=None if options.workers else testee,
+        )
+        for fault in faults:
+            output.take({"type": "fault", "message": fault})
+        code = output.close(strict=options.strict)
     if output.printed:
         return code
     tally = output.tally
@@ -68,3 +107,7 @@ def run(options: argparse.Namespace) -> int:
     print(total if code != 5 else f"{total} · not enough evidence")
     output.tell_record()
     return code
+
+
+def _files(paths: Sequence[str]) -> list[Path]:
+    return scenario_files(paths) if paths else [*case_files(), *scenario_files(())]

@@ -8,9 +8,9 @@ from conformance.commands.shared import (
     Output,
     add_scenario_paths,
     add_target_options,
-    positive,
     scenario_files,
     target_options,
+    worker_count,
 )
 from conformance.report.record import (
     coverage_line,
@@ -18,7 +18,7 @@ from conformance.report.record import (
     header_line,
 )
 from conformance.report.text import render_run, render_total
-from conformance.running import run_scenarios
+from conformance.running import options_of, run_items
 from conformance.scenario.running import OWN_TARGETS
 
 __all__ = ["add_arguments", "run"]
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-n",
         dest="workers",
-        type=_workers,
+        type=worker_count,
         metavar="N",
         help="how many processes, or auto; default: this one",
     )
@@ -66,9 +66,10 @@ def run(options: argparse.Namespace) -> int:
     )
     print(f"seed {asked.seed}, targets {', '.join(header['targets'])}", file=sys.stderr)
     with Output(header, parties=("server",), path=path, as_json=options.format == "json") as output:
-        for fault in run_scenarios(
-            files, asked, output.take, workers=options.workers, pytest_options=options.rest
-        ):
+        faults = run_items(
+            files, options_of(asked), output.take, workers=options.workers, pytest_options=options.rest
+        )
+        for fault in faults:
             output.take({"type": "fault", "message": fault})
         tally = output.tally
         output.take(coverage_line("", tally.coverage))
@@ -83,9 +84,3 @@ def run(options: argparse.Namespace) -> int:
     print(total if code != 5 else f"{total} · {little}")
     output.tell_record()
     return code
-
-
-def _workers(text: str) -> str:
-    if text not in ("auto", "logical"):
-        positive(text)
-    return text

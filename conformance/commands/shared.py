@@ -25,6 +25,7 @@ __all__ = [
     "positive",
     "scenario_files",
     "target_options",
+    "worker_count",
 ]
 
 
@@ -144,6 +145,13 @@ def positive(text: str) -> int:
     if text.isascii() and text.isdigit() and int(text) > 0:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+
+
+def worker_count(text: str) -> str:
+    """Read a number of processes, as pytest-xdist takes it."""
+    if text not in ("auto", "logical"):
+        positive(text)
+    return text
 
 
 def target_options(options: argparse.Namespace, targets: Sequence[str]) -> Options:

@@ -20,7 +20,7 @@ from conformance.contract.places import folder
 from conformance.contract.registry import registry
 from conformance.errors import CaseBroken
 
-__all__ = ["CASES", "Case", "Expectation", "Framing", "Reply", "read_cases", "select"]
+__all__ = ["CASES", "Case", "Expectation", "Framing", "Reply", "case_files", "read_cases"]
 
 CASES = Path(__file__).parent / "cases"
 _STREAMS = "streams.yaml"
@@ -159,6 +159,11 @@ class Case:
         return self.id.partition("/")[0]
 
 
+def case_files(place: Path = CASES) -> list[Path]:
+    """Give the files of cases in a folder."""
+    return [path for path in sorted(place.glob("*.yaml")) if path.name != _STREAMS]
+
+
 @cache
 def read_cases(place: Path = CASES) -> tuple[Case, ...]:
     """Read every case below a folder, in the order of files and lines.
@@ -168,24 +173,12 @@ def read_cases(place: Path = CASES) -> tuple[Case, ...]:
     """
     streams = _parsed(place / _STREAMS)["streams"] if (place / _STREAMS).exists() else {}
     cases: dict[str, Case] = {}
-    for path in sorted(place.glob("*.yaml")):
-        if path.name == _STREAMS:
-            continue
+    for path in case_files(place):
         for case in _cases(path, streams):
             if case.id in cases:
                 raise CaseBroken(str(path), case.id, "two cases have this name")
             cases[case.id] = case
     return tuple(cases.values())
-
-
-def select(cases: Iterable[Case], words: Iterable[str]) -> list[Case]:
-    """Give the cases whose id, or requirement, holds one of some words; all for none."""
-    words = [word.lower() for word in words]
-    return [
-        case
-        for case in cases
-        if not words or any(word in f"{case.id} {case.judges}".lower() for word in words)
-    ]
 
 
 def _parsed(path: Path) -> Any:

@@ -1,18 +1,26 @@
-"""All cases against one client: the lines of a record.
+"""Cases and conversations against one client: the lines of a record for each.
 
-    with Testee(command) as testee:
-        for line in run_cases(testee, cases, seed=7):
-            record.write(line)
+    with Testee(command) as testee, ClientRun(testee, seed=7) as run:
+        run.begin(cases)                               # as many at a time as the driver takes
+        for case in cases:
+            lines = run.lines(case)
+    more = run.closing_lines()
 
-As many cases run at a time as the driver takes; lines come in the order of the cases. A `testee` line comes
-last: what is to be said of the driver itself.
+`begin` is what keeps every lane of a driver busy while somebody waits for one case after the other, as pytest
+does. What is to be said of the driver itself, and the coverage, comes last.
 """
 
 import json
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeAlias
 
 from conformance.contract.coverage import Coverage
 from conformance.contract.registry import registry
@@ -20,8 +28,10 @@ from conformance.errors import TesteeBroken
 from conformance.judge.judge import judge
 from conformance.judge.verdict import Outcome, Verdict, worst
 from conformance.report.record import Line, coverage_line, exchange_lines, report_lines
+from conformance.scenario.scenario import SUFFIX, Scenario, read_scenario
 from conformance.server import serving
-from conformance.testees.case import Case
+from conformance.testees.case import Case, read_cases
+from conformance.testees.conversation import DELIVERS, SENDS, Conversation, Turn
 from conformance.testees.judging import KEYS, Miss, misses, outcome_for
 from conformance.testees.process import Delivered, Testee
 from conformance.testees.protocol import Message
@@ -29,29 +39,47 @@ from conformance.testees.stage import Act, Stage
 from conformance.wire.redaction import redact
 from conformance.wire.trace import UNREADABLE, Place, Trace
 
-__all__ = ["run_cases", "testee_line"]
+__all__ = ["ClientRun", "Subject", "case_line", "run_cases", "subject_of", "subjects_of", "testee_line"]
 
+Subject: TypeAlias = Case | Scenario
 _GRACE_S = 3.0
 _RETRIES_S = 30.0
 """What a client that retries may take beyond its time-out, which may be that of one attempt."""
 
 
-def run_cases(
-    testee: Testee, cases: Sequence[Case], *, seed: int = 7, api_version: str = "v1beta"
-) -> Iterator[Line]:
-    """Run the cases; give their lines, then those of the coverage and of the driver."""
-    stage = Stage(seed)
-    branches: set[Any] = set()
-    with serving(answering=stage) as server:
-        player = _Player(testee, stage, server.url, api_version, branches)
-        pool = ThreadPoolExecutor(testee.max_in_flight, thread_name_prefix="lane")
-        try:
-            for lines in pool.map(player.play, range(len(cases)), cases):
-                yield from lines
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-    yield coverage_line("", Coverage.of(branches))
-    yield testee_line(testee)
+def subject_of(subject: Subject) -> str:
+    """Give the name under which a case, or a conversation, stands in the record."""
+    return subject.id if isinstance(subject, Case) else f"conversations/{subject.id.rpartition('/')[2]}"
+
+
+def subjects_of(files: Iterable[Path], words: Sequence[str] = ()) -> list[Subject]:
+    """Read scenarios and files of cases; give those that hold a word, or name a requirement that does.
+
+    Raises:
+        CaseBroken, ScenarioBroken: a file makes no sense.
+    """
+    found: list[Subject] = []
+    for file in files:
+        if file.name.endswith(SUFFIX):
+            found.append(read_scenario(file))
+        else:
+            found += [case for case in read_cases(file.parent) if case.family == file.stem]
+    return [subject for subject in found if not words or _holds(subject, words)]
+
+
+def _holds(subject: Subject, words: Sequence[str]) -> bool:
+    about = (subject.judges,) if isinstance(subject, Case) else subject.exercises
+    told = " ".join((subject_of(subject), *about)).lower()
+    return any(word.lower() in told for word in words)
+
+
+def run_cases(testee: Testee, cases: Sequence[Subject], *, seed: int = 7) -> Iterator[Line]:
+    """Run cases, one after the other in the eyes of the caller; give all of their lines."""
+    with ClientRun(testee, seed=seed) as run:
+        run.begin(cases)
+        for case in cases:
+            yield from run.lines(case)
+        yield from run.closing_lines()
 
 
 def testee_line(testee: Testee) -> Line:
@@ -72,53 +100,112 @@ def testee_line(testee: Testee) -> Line:
     }
 
 
-class _Player:
-    """Plays cases, one in each lane at a time."""
+class ClientRun:
+    """One client on our stage: a server, and as many lanes as its driver takes calls at a time."""
 
-    def __init__(
-        self, testee: Testee, stage: Stage, origin: str, api_version: str, branches: set[Any]
-    ) -> None:
+    def __init__(self, testee: Testee, *, seed: int = 7, api_version: str = "v1beta") -> None:
         self._testee = testee
-        self._stage = stage
-        self._origin = origin
         self._api_version = api_version
-        self._branches = branches
+        self._stage = Stage(seed)
+        self._branches: set[Any] = set()
+        self._begun: dict[str, Future[list[Line]]] = {}
+        self._numbers = count()
+        self._lock = threading.Lock()
+        self._stack = ExitStack()
 
-    def play(self, number: int, case: Case) -> list[Line]:
-        """Play one case; give its lines."""
-        missing = self._missing(case)
-        if missing:
-            return [_case_line(case, "not-applicable", problem=f"the client does not declare {missing}")]
+    def __enter__(self) -> Self:
+        self._origin = self._stack.enter_context(serving(answering=self._stage)).url
+        self._pool = ThreadPoolExecutor(self._testee.max_in_flight, thread_name_prefix="lane")
+        self._stack.callback(self._pool.shutdown, wait=False, cancel_futures=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def begin(self, subjects: Iterable[Subject]) -> None:
+        """Play these as lanes come free, in this order; what has begun is not begun again."""
+        for subject in subjects:
+            name = subject_of(subject)
+            if name not in self._begun:
+                self._begun[name] = self._pool.submit(self._play, subject)
+
+    def lines(self, subject: Subject) -> list[Line]:
+        """Wait for a case; give its lines."""
+        self.begin([subject])
+        return self._begun[subject_of(subject)].result()
+
+    def closing_lines(self) -> list[Line]:
+        """Give the lines that come last: the coverage, and what is to be said of the driver."""
+        return [coverage_line("", Coverage.of(self._branches)), testee_line(self._testee)]
+
+    def _play(self, subject: Subject) -> list[Line]:
         start = time.monotonic()
-        act = self._stage.open(case, f"key-{number}-of-a-case")
+        with self._lock:
+            number = next(self._numbers)
+        played = _Played(subject, f"key-{number}-of-a-case")
+        missing = self._missing(subject)
+        if missing:
+            return [case_line(subject, "not-applicable", problem=missing)]
         try:
-            more_s = _GRACE_S if case.retries == "off" else _RETRIES_S
-            delivered = self._testee.ask(self._call(act), case.timeout_ms / 1000 + more_s)
+            if isinstance(subject, Case):
+                self._play_case(subject, played)
+            else:
+                self._play_conversation(subject, played)
         except TesteeBroken as error:
-            return [_case_line(case, "untestable", problem=str(error), exit_code=4)]
+            return [case_line(subject, "untestable", problem=str(error), hint=error.hint, exit_code=4)]
+        played.seconds = time.monotonic() - start
+        lines, branches = played.lines()
+        with self._lock:
+            self._branches |= branches
+        return lines
+
+    def _missing(self, subject: Subject) -> str:
+        """Say what the client would need for a case and does not declare; empty when it has everything."""
+        if isinstance(subject, Scenario):
+            conversation = Conversation(subject)
+            if conversation.unfit:
+                return conversation.unfit
+            needs, operations = conversation.needs, conversation.operations
+        else:
+            needs, operations = subject.needs, frozenset([f"interactions.{subject.operation}"])
+        lacking = sorted(operations - self._testee.words("operations"))
+        lacking += sorted(needs - self._testee.words("capabilities"))
+        return f"the client does not declare {', '.join(lacking)}" if lacking else ""
+
+    def _play_case(self, case: Case, played: "_Played") -> None:
+        act = self._stage.open(case, played.key)
+        delivered = self._ask(act, played.key)
         closed = not case.expect.closes or self._stage.left(act)
-        seconds = time.monotonic() - start
-        unconfirmed = self._stage.unconfirmed(act)
+        self._conclude(act, delivered, played, closed=closed)
+
+    def _play_conversation(self, scenario: Scenario, played: "_Played") -> None:
+        def make(turn: Case) -> Turn:
+            act = self._stage.open(turn, played.key)
+            delivered = self._ask(act, f"{played.key}-{len(played.acts)}")
+            self._conclude(act, delivered, played, closed=True)
+            return Turn(act, delivered)
+
+        conversation = Conversation(scenario)
+        played.problem = conversation.hold(make, key=played.key, api_version=self._api_version)
+
+    def _conclude(self, act: Act, delivered: Delivered, played: "_Played", *, closed: bool) -> None:
+        """Take an act off the stage, and find what is wrong in it."""
+        played.unconfirmed += self._stage.unconfirmed(act)
         self._stage.close(act)
+        played.ending = delivered.ending
         if delivered.ending == "fault":
-            problem = f"the driver failed: {str(delivered.last.get('message'))[:300]}"
-            return [_case_line(case, "untestable", problem=problem, seconds=seconds)]
+            played.fault = f"the driver failed: {str(delivered.last.get('message'))[:300]}"
         told = json.dumps([delivered.last, *delivered.events])
         found = misses(act, delivered, told=told, log=self._testee.log, closed=closed)
-        return self._lines(act, delivered, list(found), seconds, unconfirmed)
+        played.add(act, list(found))
 
-    def _missing(self, case: Case) -> str:
-        """Give what the client would need for a case and does not declare."""
-        lacking = sorted(case.needs - self._testee.words("capabilities"))
-        if f"interactions.{case.operation}" not in self._testee.words("operations"):
-            lacking.insert(0, f"interactions.{case.operation}")
-        return ", ".join(lacking)
-
-    def _call(self, act: Act) -> Message:
+    def _ask(self, act: Act, name: str) -> Delivered:
         case = act.case
-        call = {
+        call: Message = {
             "type": "call",
-            "id": act.key.removesuffix("-of-a-case").replace("key", "call"),
+            "id": name.replace("key-", "call-").replace("-of-a-case", ""),
             "operation": f"interactions.{case.operation}",
             "stream": case.stream,
             "base_url": self._origin,
@@ -128,34 +215,81 @@ class _Player:
             "timeout_ms": case.timeout_ms,
             "retries": case.retries,
         }
-        return {**call, "cancel": dict(case.cancel)} if case.cancel else call
+        if case.cancel:
+            call["cancel"] = dict(case.cancel)
+        more_s = _GRACE_S if case.retries == "off" else _RETRIES_S
+        return self._testee.ask(call, case.timeout_ms / 1000 + more_s)
 
-    def _lines(
-        self, act: Act, delivered: Delivered, found: list[Miss], seconds: float, unconfirmed: int
-    ) -> list[Line]:
-        case = act.case
-        exchanges = act.exchanges()
-        trace = Trace.of(exchanges, case.id)
+
+@dataclass(slots=True, eq=False)
+class _Played:
+    """What came of a case, or of every turn of a conversation."""
+
+    subject: Subject
+    key: str
+    acts: list[Act] = field(default_factory=list)
+    found: list[tuple[Act, Miss, int]] = field(default_factory=list)
+    unconfirmed: int = 0
+    ending: str = ""
+    fault: str = ""
+    problem: str = ""
+    seconds: float = 0.0
+
+    def add(self, act: Act, found: Iterable[Miss]) -> None:
+        """Keep an act, and what is wrong in it, with the number of its first exchange."""
+        first = sum(len(one.seen) for one in self.acts)
+        self.acts.append(act)
+        self.found += [(act, miss, first) for miss in found]
+
+    def lines(self) -> tuple[list[Line], frozenset[Any]]:
+        """Judge it; give its lines, and the branches of the schemas that it has shown."""
+        if self.fault:
+            line = case_line(self.subject, "untestable", problem=self.fault, seconds=self.seconds)
+            return [line], frozenset()
+        name = subject_of(self.subject)
+        exchanges = [exchange for act in self.acts for exchange in act.exchanges()]
+        trace = Trace.of(exchanges, name)
         report = judge(trace, parties=("client",))
-        self._branches |= report.branches
-        report.findings += [_verdict(case, miss, trace) for miss in found]
-        if unconfirmed and not found:
-            message = f"{unconfirmed} cuts could not be confirmed: the client may have read the parts as one"
+        report.findings = [verdict for verdict in report.findings if not self._on_purpose(verdict)]
+        branches = frozenset(report.branches)
+        report.findings += [_verdict(act.case, miss, first, trace) for act, miss, first in self.found]
+        judged = {act.case.judges for act in self.acts} or {KEYS}
+        judged |= {SENDS} if DELIVERS in judged else set()
+        if self.unconfirmed and not self.found:
+            message = (
+                f"{self.unconfirmed} cuts could not be confirmed: the client may have read the parts as one"
+            )
             place = Place(0, "response")
-            report.findings.append(Verdict("inconclusive", place, "", message, case.judges, "client"))
+            report.findings.append(Verdict("inconclusive", place, "", message, min(judged), "client"))
         blamed = {verdict.requirement for verdict in report.findings}
-        report.passes.update(name for name in (case.judges, KEYS) if name not in blamed)
-        shown = Trace.of([redact(exchange, [act.key]) for exchange in exchanges], case.id)
-        outcome = worst(report.outcomes().values())
-        line = _case_line(case, outcome, seconds=seconds, requests=len(act.seen), ending=delivered.ending)
+        report.passes.update(name for name in sorted({*judged, KEYS}) if name not in blamed)
+        shown = Trace.of([redact(exchange, [self.key]) for exchange in exchanges], name)
+        line = case_line(
+            self.subject,
+            worst(report.outcomes().values()),
+            problem=self.problem,
+            seconds=self.seconds,
+            requests=len(exchanges),
+            ending=self.ending,
+        )
         kept = [call.exchange for call in shown.calls]
-        return [line, *exchange_lines(case.id, kept), *report_lines(case.id, report, shown)]
+        return [line, *exchange_lines(name, kept), *report_lines(name, report, shown)], branches
+
+    def _on_purpose(self, verdict: Verdict) -> bool:
+        """Whether it is about a request that is wrong because the call was."""
+        last = 0
+        for act in self.acts:
+            last += len(act.seen)
+            if verdict.place.exchange < last:
+                return verdict.place.side == "request" and not act.case.expect.sends
+        return False
 
 
-def _verdict(case: Case, miss: Miss, trace: Trace) -> Verdict:
-    requirement = registry()[miss.requirement or case.judges]
+def _verdict(case: Case, miss: Miss, first: int, trace: Trace) -> Verdict:
+    blamed = SENDS if case.judges == DELIVERS and miss.side == "request" else case.judges
+    requirement = registry()[miss.requirement or blamed]
     harm = case.harm or ("leak" if miss.requirement == KEYS else "")
-    number = miss.exchange or 0
+    number = first + (miss.exchange or 0)
     stream = trace.calls[number].stream if number < len(trace.calls) else None
     known = stream is not None and all(event.json is not UNREADABLE for event in stream.payloads)
     event = miss.event if known else None
@@ -163,23 +297,26 @@ def _verdict(case: Case, miss: Miss, trace: Trace) -> Verdict:
     return Verdict(outcome_for(requirement, harm), place, "", miss.message, requirement.id, "client")
 
 
-def _case_line(
-    case: Case,
+def case_line(
+    subject: Subject,
     outcome: Outcome,
     *,
     problem: str = "",
+    hint: str = "",
     exit_code: int = 0,
     seconds: float = 0.0,
     requests: int = 0,
     ending: str = "",
 ) -> Line:
+    """One case, or conversation, and what became of it."""
     return {
         "type": "case",
-        "subject": case.id,
-        "title": case.title,
-        "judges": case.judges,
+        "subject": subject_of(subject),
+        "title": subject.title,
+        "judges": subject.judges if isinstance(subject, Case) else DELIVERS,
         "outcome": outcome,
         "problem": problem,
+        "hint": hint,
         "ending": ending,
         "exit_code": exit_code,
         "requests": requests,

@@ -1,0 +1,237 @@
+"""What pytest collects: a scenario against a target, or a case or conversation against a client.
+
+Every item keeps the lines of the record that it gives; the plugin lets them travel on its report. An item is
+red by raising `Red`, so that pytest shows the finding and no traceback through our own code.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.errors import ConformanceError
+from conformance.scenario.running import Options, Targets, run_scenario, targets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from conformance.report.record import Line
+    from conformance.testees.process import Testee
+    from conformance.testees.running import ClientRun, Subject
+
+__all__ = ["TESTEE", "ClientFile", "ClientOptions", "Item", "Red", "ScenarioFile", "closing_lines", "grouped"]
+
+TARGETS: pytest.StashKey[Targets] = pytest.StashKey()
+TESTEE: pytest.StashKey[Testee] = pytest.StashKey()
+"""A client that runs already, where whoever calls pytest has started it."""
+_CLIENT: pytest.StashKey[_Client] = pytest.StashKey()
+_CHUNK = 32
+
+
+@dataclass(eq=False)
+class Red(Exception):
+    """A scenario or case that does not conform: what its item raises, so that pytest counts it as failed."""
+
+    summary: str
+
+    def __str__(self) -> str:
+        return self.summary
+
+
+class Item(pytest.Item):
+    """Something that is judged."""
+
+    def __init__(self, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.lines: list[Line] = []
+
+    def judged(self) -> list[Line]:
+        """Play it; give its lines, the summary among them."""
+        raise NotImplementedError
+
+    def runtest(self) -> None:
+        """Play, judge, keep the lines, and fail if something is red."""
+        self.lines = self.judged()
+        summary = next(line for line in self.lines if line["type"] in ("scenario", "case"))
+        if summary["outcome"] in ("error", "fail", "untestable"):
+            raise Red(summary["problem"] or _first_finding(self.lines))
+        if summary["outcome"] in ("inconclusive", "not-observed", "not-applicable"):
+            pytest.skip(summary["problem"] or "nothing was judged")
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Show the finding alone: a traceback through our own code teaches nobody."""
+        if isinstance(excinfo.value, Red):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """How pytest names the item."""
+        return self.path, None, f"{self.path.name}[{self.name}]"
+
+
+def _first_finding(lines: list[Line]) -> str:
+    from conformance.report.tally import Tally
+    from conformance.report.text import render_findings
+
+    return "\n".join(render_findings(Tally.of(lines)))
+
+
+# Scenarios against targets.
+
+
+class ScenarioFile(pytest.File):
+    """One scenario file: an item for each target. One that is no scenario is one item, which says so."""
+
+    def __init__(self, *, options: Options, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.options = options
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Give the items."""
+        for target in targets_of(self.path, self.options):
+            yield ScenarioItem.from_parent(self, name=target, options=self.options)
+
+
+class ScenarioItem(Item):
+    """One scenario against one target, which is its name."""
+
+    def __init__(self, *, options: Options, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._options = options
+
+    def judged(self) -> list[Line]:
+        """Play the scenario."""
+        stash = self.session.config.stash
+        if TARGETS not in stash:
+            stash[TARGETS] = Targets(self._options)
+        return run_scenario(self._typed_path(), self.name, stash[TARGETS])
+
+    def _typed_path(self) -> Path:
+        """Give the path from where pytest was called: what people typed, and what records keep."""
+        start = self.session.config.invocation_params.dir
+        return self.path.relative_to(start) if self.path.is_relative_to(start) else self.path
+
+
+# Cases and conversations against a client.
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOptions:
+    """Which client is tried, and on what.
+
+    command: its driver. only: words, of which a case or its requirement must hold one.
+    """
+
+    command: tuple[str, ...]
+    only: tuple[str, ...] = ()
+    api_version: str = "v1beta"
+    seed: int = 7
+    ready_s: float = 10.0
+    validate: bool = False
+
+
+class ClientFile(pytest.File):
+    """One file of client cases, or a scenario that the client is to hold."""
+
+    def __init__(self, *, options: ClientOptions, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.options = options
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Give an item for each case that was asked for."""
+        from conformance.testees.running import subject_of, subjects_of
+
+        for subject in subjects_of([self.path], self.options.only):
+            name = subject_of(subject).rpartition("/")[2]
+            yield ClientItem.from_parent(self, name=name, subject=subject, options=self.options)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+        """A broken file is told in one sentence."""
+        return (
+            str(excinfo.value)
+            if isinstance(excinfo.value, ConformanceError)
+            else super().repr_failure(excinfo)
+        )
+
+
+class ClientItem(Item):
+    """One case, or one conversation, of one client."""
+
+    def __init__(self, *, subject: Subject, options: ClientOptions, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.subject = subject
+        self._options = options
+
+    def judged(self) -> list[Line]:
+        """Wait for the case, which may have been played long before its turn."""
+        stash = self.session.config.stash
+        if _CLIENT not in stash:
+            stash[_CLIENT] = _Client(self._options, stash.get(TESTEE, None))
+        return stash[_CLIENT].lines(self)
+
+    @property
+    def group(self) -> str:
+        """The name of the part of a distributed run that it belongs to; empty where it is not distributed."""
+        mark = self.get_closest_marker("xdist_group")
+        return str(mark.args[0]) if mark else ""
+
+
+class _Client:
+    """The client of this process, started when its first case is due."""
+
+    def __init__(self, options: ClientOptions, testee: Testee | None) -> None:
+        self._stack = ExitStack()
+        self._run: ClientRun | None = None
+        self._problem: ConformanceError | None = None
+        try:
+            self._run = self._started(options, testee)
+        except ConformanceError as error:
+            self._problem = error
+
+    def _started(self, options: ClientOptions, testee: Testee | None) -> ClientRun:
+        from conformance.testees.process import Testee
+        from conformance.testees.running import ClientRun
+
+        if testee is None:
+            own = Testee(options.command, ready_s=options.ready_s, validate=options.validate)
+            testee = self._stack.enter_context(own)
+        run = ClientRun(testee, seed=options.seed, api_version=options.api_version)
+        return self._stack.enter_context(run)
+
+    def lines(self, item: ClientItem) -> list[Line]:
+        """Give the lines of an item; all of its group are played meanwhile."""
+        from conformance.testees.running import case_line
+
+        if self._run is None:
+            told, hint = str(self._problem), self._problem.hint if self._problem else ""
+            return [case_line(item.subject, "untestable", problem=told, hint=hint, exit_code=4)]
+        others = [other for other in item.session.items if isinstance(other, ClientItem)]
+        self._run.begin(other.subject for other in others if other.group == item.group)
+        return self._run.lines(item.subject)
+
+    def close(self) -> list[Line]:
+        """End the client; give what is to be said of its driver."""
+        lines = self._run.closing_lines() if self._run is not None else []
+        self._stack.close()
+        return lines
+
+
+def grouped(items: Sequence[pytest.Item]) -> None:
+    """Give the cases of a client group by group to the processes of a distributed run.
+
+    A process knows then which cases will be its own, and can keep every lane of its driver busy.
+    """
+    clients = [item for item in items if isinstance(item, ClientItem)]
+    for number, item in enumerate(clients):
+        item.add_marker(pytest.mark.xdist_group(f"cases-{number // _CHUNK}"))
+
+
+def closing_lines(config: pytest.Config) -> list[Line]:
+    """Close servers, connections and clients; give the lines that come last."""
+    if TARGETS in config.stash:
+        config.stash[TARGETS].close()
+    return config.stash[_CLIENT].close() if _CLIENT in config.stash else []
