@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.errors import ConformanceError
-from conformance.scenario.running import Options, Targets, run_scenario, targets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from conformance.report.record import Line
+    from conformance.scenario.running import Options, Targets
     from conformance.testees.process import Testee
     from conformance.testees.running import ClientRun, Subject
 
@@ -86,14 +86,17 @@ def _first_finding(lines: list[Line]) -> str:
 class ScenarioFile(pytest.File):
     """One scenario file: an item for each target. One that is no scenario is one item, which says so."""
 
-    def __init__(self, *, options: Options, **rest: Any) -> None:
+    def __init__(self, *, options: Callable[[], Options], **rest: Any) -> None:
         super().__init__(**rest)
-        self.options = options
+        self._options = options
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Give the items."""
-        for target in targets_of(self.path, self.options):
-            yield ScenarioItem.from_parent(self, name=target, options=self.options)
+        """Give the items; pytest asks files for them alone that were asked for."""
+        from conformance.scenario.running import targets_of
+
+        options = self._options()
+        for target in targets_of(self.path, options):
+            yield ScenarioItem.from_parent(self, name=target, options=options)
 
 
 class ScenarioItem(Item):
@@ -105,6 +108,8 @@ class ScenarioItem(Item):
 
     def judged(self) -> list[Line]:
         """Play the scenario."""
+        from conformance.scenario.running import Targets, run_scenario
+
         stash = self.session.config.stash
         if TARGETS not in stash:
             stash[TARGETS] = Targets(self._options)
@@ -149,7 +154,7 @@ class ClientFile(pytest.File):
             name = subject_of(subject).rpartition("/")[2]
             yield ClientItem.from_parent(self, name=name, subject=subject, options=self.options)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
         """A broken file is told in one sentence."""
         return (
             str(excinfo.value)

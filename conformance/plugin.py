@@ -15,6 +15,7 @@ Loaded in every pytest of its environment, so nothing heavy is imported before i
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from conformance.collecting import ClientOptions
     from conformance.report.record import Line
     from conformance.scenario.running import Options
+    from conformance.testees.fixture import GeminiServer, Theatre
 
 FOUND = "gemini_conformance"
 """The attribute of a test report, and the key of a worker's output, that holds the record's lines."""
@@ -81,7 +83,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         from conformance.collecting import ScenarioFile
 
         config.stash[_COLLECTS] = True
-        return ScenarioFile.from_parent(parent, path=file_path, options=_options(config))
+        return ScenarioFile.from_parent(parent, path=file_path, options=partial(_options, config))
     return None
 
 
@@ -142,3 +144,27 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         config.stash[CLOSING] = closing_lines(config)
         if hasattr(config, "workeroutput"):
             config.workeroutput[FOUND] = config.stash[CLOSING]
+
+
+@pytest.fixture(scope="session")
+def _gemini_theatre() -> Iterator[Theatre]:
+    """One server for all tests of a process; every test has a key of its own."""
+    from conformance.testees.fixture import theatre
+
+    with theatre() as opened:
+        yield opened
+
+
+@pytest.fixture
+def gemini_server(_gemini_theatre: Theatre) -> Iterator[GeminiServer]:
+    """A server that answers as the Gemini API does, and judges at the end what a client has sent it.
+
+    client = genai.Client(api_key=gemini_server.api_key, http_options={"base_url": gemini_server.url})
+    answer = client.interactions.create(model="gemini-3.5-flash", input="Hello")
+    assert answer.output_text == gemini_server.text
+    """
+    server = _gemini_theatre.server()
+    yield server
+    problems = server.problems()
+    if problems:
+        pytest.fail(problems, pytrace=False)

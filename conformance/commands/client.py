@@ -1,9 +1,11 @@
-"""`gemini-conformance client -- COMMAND`: client cases and scenarios against one client, through its driver."""
+"""`gemini-conformance client -- COMMAND`: client cases and scenarios against one client."""
 
 import argparse
 import shlex
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from conformance.collecting import ClientOptions
@@ -12,7 +14,8 @@ from conformance.errors import NothingToDo, UsageRefused
 from conformance.report.record import default_path, header_line
 from conformance.report.text import render_client, render_total
 from conformance.running import options_of, run_items
-from conformance.testees.case import case_files
+from conformance.testees.case import Case, case_files
+from conformance.testees.once import run_once
 from conformance.testees.process import Testee
 from conformance.testees.running import subjects_of
 
@@ -30,6 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="WORD",
         help="cases whose name or requirement holds the word; may be repeated; default: all",
+    )
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="the command is no driver: run it as it is, told of our server by GOOGLE_GEMINI_BASE_URL and "
+        "GEMINI_API_KEY, and judge what it sends; with --only once for each such case",
+    )
+    parser.add_argument(
+        "--limit", type=positive, default=300, metavar="SECONDS", help="limit of one --once run; default: 300"
     )
     parser.add_argument("--api-version", choices=("v1beta", "v1"), default="v1beta", help="default: v1beta")
     parser.add_argument("--seed", type=int, default=7, help="seed of our server; default: 7")
@@ -66,29 +78,21 @@ def run(options: argparse.Namespace) -> int:
             "which client? no command was given", "gemini-conformance client -- python my_driver.py"
         )
     files = _files(options.paths)
-    if not subjects_of(files, options.only or ()):
+    subjects = subjects_of(files, options.only or ())
+    if not subjects:
         raise NothingToDo(f"no case holds {' or '.join(options.only)}", "Without --only, all cases are run.")
-    asked = ClientOptions(
-        command=tuple(options.rest),
-        only=tuple(options.only or ()),
-        api_version=options.api_version,
-        seed=options.seed,
-        ready_s=options.ready,
-        validate=options.validate,
-    )
-    path = Path(options.record) if options.record else default_path("client")
+    if options.once:
+        cases = [subject for subject in subjects if isinstance(subject, Case)] if options.only else []
+        return _once(options, cases)
     with ExitStack() as stack:
         testee = stack.enter_context(Testee(options.rest, ready_s=options.ready, validate=options.validate))
         name = f"{testee.ready.get('name')} {testee.ready.get('version')}"
-        header = header_line(command="client", targets=[name], seed=options.seed, closed=False)
-        output = stack.enter_context(
-            Output(header, parties=("client",), path=path, as_json=options.format == "json")
-        )
+        output = stack.enter_context(_output(options, name))
         if options.workers:
             testee.__exit__(None, None, None)
         faults = run_items(
             files,
-            options_of(asked),
+            options_of(_asked(options)),
             output.take,
             workers=options.workers,
             pytest_options=options.pytest or (),
@@ -97,6 +101,39 @@ def run(options: argparse.Namespace) -> int:
         for fault in faults:
             output.take({"type": "fault", "message": fault})
         code = output.close(strict=options.strict)
+    return _told(options, output, name, code)
+
+
+def _once(options: argparse.Namespace, cases: Sequence[Case]) -> int:
+    """Run a program that is no driver, and judge what it sent."""
+    name = shlex.join(options.rest)
+    with _output(options, name) as output:
+        show = partial(print, file=sys.stderr)
+        for line in run_once(options.rest, cases, show=show, seed=options.seed, limit_s=options.limit):
+            output.take(line)
+        code = output.close(strict=options.strict)
+    return _told(options, output, name, code)
+
+
+def _asked(options: argparse.Namespace) -> ClientOptions:
+    return ClientOptions(
+        command=tuple(options.rest),
+        only=tuple(options.only or ()),
+        api_version=options.api_version,
+        seed=options.seed,
+        ready_s=options.ready,
+        validate=options.validate,
+    )
+
+
+def _output(options: argparse.Namespace, name: str) -> Output:
+    path = Path(options.record) if options.record else default_path("client")
+    header = header_line(command="client", targets=[name], seed=options.seed, closed=False)
+    return Output(header, parties=("client",), path=path, as_json=options.format == "json")
+
+
+def _told(options: argparse.Namespace, output: Output, name: str, code: int) -> int:
+    """Print what was found, where it is not printed yet; give the exit code."""
     if output.printed:
         return code
     tally = output.tally

@@ -217,7 +217,8 @@ def render_lint(tally: Tally, *, verbose: bool) -> Iterator[str]:
 def render_client(tally: Tally, *, verbose: bool) -> Iterator[str]:
     """A run of client cases: findings, what could not be played, the driver, the cases, requirements."""
     command = " ".join(shlex.join(line["command"]) for line in tally.testees)
-    yield from render_findings(tally, again=f"gemini-conformance client --only {{}} -- {command}")
+    again = f"gemini-conformance client --only {{}} -- {command}" if command else ""
+    yield from render_findings(tally, again=again)
     yield from _problems([{"hint": "", **line} for line in tally.cases], tally.faults)
     for line in tally.testees:
         for problem in line["problems"]:

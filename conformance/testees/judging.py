@@ -20,7 +20,7 @@ from conformance.testees.case import Case
 from conformance.testees.process import Delivered
 from conformance.testees.stage import Act, Seen
 
-__all__ = ["KEYS", "Miss", "event_misses", "is_subset", "misses", "outcome_for"]
+__all__ = ["KEYS", "Miss", "event_misses", "is_subset", "leaks", "misses", "outcome_for"]
 
 KEYS = "IX-AUTH-003"
 _EVENTS = frozenset("interaction.created interaction.status_update interaction.completed error".split())
@@ -69,7 +69,7 @@ def misses(act: Act, delivered: Delivered, *, told: str, log: str, closed: bool)
             yield from _ending(case, delivered)
             yield from _delivery(case, act, delivered)
     yield from _requests(case, act)
-    yield from _leaks(act, told, log)
+    yield from leaks(act, told, log)
     if case.expect.closes and not closed:
         yield Miss("the client has left the call, and its connection stays open")
 
@@ -269,7 +269,7 @@ def _differences(wanted: Mapping[str, Any], sent: Any) -> Iterator[str]:
             yield f"{name} is {_short(value)} in the call, and {_short(sent[name])} in the request"
 
 
-def _leaks(act: Act, told: str, log: str) -> Iterator[Miss]:
+def leaks(act: Act, told: str, log: str) -> Iterator[Miss]:
     """Find the key where it has no business."""
     for number, seen in enumerate(act.seen):
         if act.key in unquote(seen.request.url):

@@ -36,7 +36,7 @@ from conformance.testees.protocol import (
     write_message,
 )
 
-__all__ = ["Delivered", "Testee"]
+__all__ = ["Delivered", "Testee", "surroundings"]
 
 _LOG = 64 * 1024
 _MOST_PROBLEMS = 20
@@ -202,7 +202,7 @@ class _Program:
             raise
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
-        environment = _environment()
+        environment = surroundings()
         self._side = -1
         write_end = -1
         if sys.platform != "win32":
@@ -438,8 +438,8 @@ class _Program:
                 self._problems.append(problem)
 
 
-def _environment() -> dict[str, str]:
-    """Give the surroundings of a driver: no real key, no proxy."""
+def surroundings() -> dict[str, str]:
+    """Give the environment of a program under test: no real key, no proxy."""
     return {
         name: value
         for name, value in os.environ.items()

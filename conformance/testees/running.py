@@ -34,12 +34,20 @@ from conformance.testees.case import Case, read_cases
 from conformance.testees.conversation import DELIVERS, SENDS, Conversation, Turn
 from conformance.testees.judging import KEYS, Miss, misses, outcome_for
 from conformance.testees.process import Delivered, Testee
-from conformance.testees.protocol import Message
 from conformance.testees.stage import Act, Stage
 from conformance.wire.redaction import redact
 from conformance.wire.trace import UNREADABLE, Place, Trace
 
-__all__ = ["ClientRun", "Subject", "case_line", "run_cases", "subject_of", "subjects_of", "testee_line"]
+__all__ = [
+    "ClientRun",
+    "Played",
+    "Subject",
+    "case_line",
+    "run_cases",
+    "subject_of",
+    "subjects_of",
+    "testee_line",
+]
 
 Subject: TypeAlias = Case | Scenario
 _GRACE_S = 3.0
@@ -144,7 +152,7 @@ class ClientRun:
         start = time.monotonic()
         with self._lock:
             number = next(self._numbers)
-        played = _Played(subject, f"key-{number}-of-a-case")
+        played = Played(subject, f"key-{number}-of-a-case")
         missing = self._missing(subject)
         if missing:
             return [case_line(subject, "not-applicable", problem=missing)]
@@ -174,13 +182,13 @@ class ClientRun:
         lacking += sorted(needs - self._testee.words("capabilities"))
         return f"the client does not declare {', '.join(lacking)}" if lacking else ""
 
-    def _play_case(self, case: Case, played: "_Played") -> None:
+    def _play_case(self, case: Case, played: "Played") -> None:
         act = self._stage.open(case, played.key)
         delivered = self._ask(act, played.key)
         closed = not case.expect.closes or self._stage.left(act)
         self._conclude(act, delivered, played, closed=closed)
 
-    def _play_conversation(self, scenario: Scenario, played: "_Played") -> None:
+    def _play_conversation(self, scenario: Scenario, played: "Played") -> None:
         def make(turn: Case) -> Turn:
             act = self._stage.open(turn, played.key)
             delivered = self._ask(act, f"{played.key}-{len(played.acts)}")
@@ -190,7 +198,7 @@ class ClientRun:
         conversation = Conversation(scenario)
         played.problem = conversation.hold(make, key=played.key, api_version=self._api_version)
 
-    def _conclude(self, act: Act, delivered: Delivered, played: "_Played", *, closed: bool) -> None:
+    def _conclude(self, act: Act, delivered: Delivered, played: "Played", *, closed: bool) -> None:
         """Take an act off the stage, and find what is wrong in it."""
         played.unconfirmed += self._stage.unconfirmed(act)
         self._stage.close(act)
@@ -203,7 +211,7 @@ class ClientRun:
 
     def _ask(self, act: Act, name: str) -> Delivered:
         case = act.case
-        call: Message = {
+        call = {
             "type": "call",
             "id": name.replace("key-", "call-").replace("-of-a-case", ""),
             "operation": f"interactions.{case.operation}",
@@ -222,7 +230,7 @@ class ClientRun:
 
 
 @dataclass(slots=True, eq=False)
-class _Played:
+class Played:
     """What came of a case, or of every turn of a conversation."""
 
     subject: Subject

@@ -1,4 +1,4 @@
-"""Scenarios held by a client: the control client holds all of them, and a wrong one is told which call went wrong."""
+"""Scenarios held by a client: the control client holds them, a wrong one is told which call went wrong."""
 
 import sys
 
