@@ -100,7 +100,7 @@ class GeminiServer:
 
     @property
     def requests(self) -> list[dict[str, Any]]:
-        """What arrived: method, path (with the query), headers by lower-case name, and the JSON of the body."""
+        """What arrived: method, path with its query, headers by lower-case name, and the JSON of the body."""
         return [
             {
                 "method": one.request.method,

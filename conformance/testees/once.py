@@ -54,10 +54,11 @@ def run_once(
             start = time.monotonic()
             ending, told = _run(command, server.url, act.key, case.id, limit_s)
             stage.close(act)
+            if told.strip():
+                show(redact_text(told[-_SHOWN:].rstrip(), [act.key]))
             if not act.seen:
-                problem = (
-                    f"{ending}; no request arrived at GOOGLE_GEMINI_BASE_URL with the key of GEMINI_API_KEY"
-                )
+                where = "at GOOGLE_GEMINI_BASE_URL with the key of GEMINI_API_KEY"
+                problem = f"{ending}; no request arrived {where}"
                 hint = "Let the program read both variables, or use a client that does."
                 yield case_line(case, "not-observed", problem=problem, hint=hint, exit_code=5)
                 continue
