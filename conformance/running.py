@@ -1,6 +1,6 @@
 """A whole run: pytest in isolation, its reports gathered into one record.
 
-    faults = run_scenarios(files, options, record.write, workers="auto")
+    faults = run_scenarios(files, options, output.take_all, workers="auto")
 
 Whatever runs cases is pytest, through our plugin; this module only starts it so that no configuration,
 plugin or conftest of the surroundings takes part, and reads what the items found off their reports.
@@ -27,14 +27,14 @@ __all__ = ["run_scenarios"]
 class _Collector:
     """Hands on the lines that travel on the reports; only the controller has one."""
 
-    def __init__(self, take: Callable[[Line], None]) -> None:
+    def __init__(self, take: Callable[[Sequence[Line]], None]) -> None:
         self._take = take
         self.internal_errors: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for line in getattr(report, plugin.FOUND, ()):
-            self._take(line)
-        if report.failed and not getattr(report, plugin.FOUND, ()):
+        if lines := getattr(report, plugin.FOUND, ()):
+            self._take(lines)
+        elif report.failed:
             self.internal_errors.append(f"{report.nodeid}: {report.longreprtext.splitlines()[-1]}")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -68,12 +68,12 @@ def _isolated() -> Iterator[None]:
 def run_scenarios(
     files: Sequence[Path],
     options: Options,
-    take: Callable[[Line], None],
+    take: Callable[[Sequence[Line]], None],
     *,
     workers: str | None = None,
     pytest_options: Sequence[str] = (),
 ) -> list[str]:
-    """Run scenarios; each line of the record is taken as it comes. Gives what went wrong in pytest itself.
+    """Run scenarios; the lines of each are taken as they come. Gives what went wrong in pytest itself.
 
     pytest's own output is for whoever passes it options; it goes to stderr, and is left out otherwise.
 
