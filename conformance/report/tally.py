@@ -133,9 +133,11 @@ class Tally:
         """What became of a requirement; what it is, where nothing was about it."""
         if requirement.id in self.outcomes:
             return self.outcomes[requirement.id]
-        if not requirement.checks:
+        if requirement.excluded or requirement.pending:
             return "excluded" if requirement.excluded else "pending"
         concerned = requirement.party == "both" or requirement.party in self.parties
+        if not requirement.checks:  # client cases alone judge it, and only `client` runs them
+            concerned = bool(self.cases)
         return "not-observed" if concerned else "not-applicable"
 
     @property
