@@ -109,6 +109,17 @@ def test_what_is_known_is_not_red(tmp_path: Path) -> None:
     assert Tally.of(lines).outcomes == {"SSE-001": "pass", "SSE-007": "known"}
 
 
+def test_what_was_marked_may_be_marked_again(tmp_path: Path) -> None:
+    """An item marks its lines, and so may whoever collects them; the books are the same."""
+    list_, lines = (
+        known(tmp_path, entry()),
+        case("framing/no-space", verdict(), verdict("slow", outcome="warn")),
+    )
+    once = list_.applied(lines)
+    assert list_.applied(once) == once != lines
+    assert told(booked(list_, once)) == told(booked(list_, lines)) == []
+
+
 def test_marked_lines_are_lines_of_a_record(tmp_path: Path) -> None:
     """Verdicts with an entry, and what is wrong with one."""
     schema = Draft202012Validator(json.loads((folder("schemas") / "harness" / "record.json").read_bytes()))

@@ -48,9 +48,7 @@ def test_requirements_and_cases_are_in_step() -> None:
             path.write_text(marked(path.read_text(encoding="utf-8"), JUDGED), encoding="utf-8")
     told = {requirement.id for requirement in read_requirements(FOLDER) if requirement.cases}
     missing, spare = ", ".join(sorted(JUDGED - told)), ", ".join(sorted(told - JUDGED))
-    assert not missing, (
-        f"a case judges them: write `cases: true` beside `checks`, or instead of `pending` or `excluded`, at {missing}"
-    )
+    assert not missing, f"cases judge them: give each `cases: true`, for `pending` or `excluded`: {missing}"
     assert not spare, f"no case judges them: take `cases: true` away from {spare}"
 
 
@@ -66,6 +64,10 @@ WRITTEN = """\
 - id: IX-A-003
   says: Three.
   cases: true
+
+- id: IX-A-004
+  excluded: For a reason that
+    takes two lines.
 """
 
 
@@ -74,9 +76,10 @@ def test_what_is_out_of_step_is_written_again() -> None:
     new = marked(WRITTEN, {"IX-A-001", "IX-A-002"})
     assert new.splitlines()[2] == "  cases: true"
     assert new.splitlines()[6:8] == ["  cases: true", "  checks: [a.b]"]
-    assert new.splitlines()[-1] == "  pending: client runs"
+    assert new.splitlines()[11] == "  pending: client runs"
     assert marked(new, {"IX-A-003"}) == WRITTEN
     assert marked(WRITTEN, {"IX-A-003"}) == WRITTEN
+    assert marked(WRITTEN, {"IX-A-003", "IX-A-004"}).endswith("- id: IX-A-004\n  cases: true\n")
 
 
 def test_cases_are_no_violations_of_the_server() -> None:
