@@ -181,14 +181,8 @@ def finding_of(line: Line) -> tuple[str, str] | None:
 
 
 def _worst(lines: Iterable[Line]) -> Outcome:
-    """The outcome that the verdicts of one subject add up to."""
-    found: list[Outcome] = []
-    for line in lines:
-        if line["type"] == "verdict":
-            found.append(line["outcome"])
-        elif line["type"] == "passes" and line["counts"]:
-            found.append("pass")
-    return worst(found)
+    """The outcome that the verdicts of one subject add up to; passes are no worse than what is known."""
+    return worst(line["outcome"] for line in lines if line["type"] == "verdict")
 
 
 # The file.

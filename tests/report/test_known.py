@@ -29,7 +29,9 @@ def case(
 ) -> list[Line]:
     """The lines of one client case."""
     worst = min(
-        (line["outcome"] for line in verdicts), key=["fail", "inconclusive", "warn"].index, default="pass"
+        (line["outcome"] for line in verdicts),
+        key=["fail", "untestable", "inconclusive", "warn"].index,
+        default="pass",
     )
     line = {
         "type": "case",
@@ -160,7 +162,7 @@ def test_the_rest_of_a_case_is_judged_as_ever(tmp_path: Path) -> None:
 def test_warnings_and_expectations_can_be_known(tmp_path: Path) -> None:
     """An expectation of a scenario has no requirement: its message alone counts. A doubt is not known."""
     expectation = entry(requirement="", reason="expected the status 'completed'")
-    lines = [verdict("expected the status 'failed'", "", "fail"), verdict(outcome="warn")]
+    lines = [verdict("expected the status 'failed'", "", "untestable"), verdict(outcome="warn")]
     doubt = verdict("a cut that nobody saw", outcome="inconclusive")
     list_ = known(tmp_path, expectation, entry(), entry(reason="a cut that nobody saw"))
     found = list_.applied(case("framing/no-space", *lines, doubt))
@@ -237,10 +239,10 @@ def test_an_entry_that_is_not_needed_is_red(tmp_path: Path) -> None:
         "SSE-007 in framing/other is known, and fails no more",
         "SSE-007 in errors/one is known, and fails no more",
     ]
-    (line, _) = book.problems()
+    line, _ = book.problems()
     assert (line["entry"], line["outcome"]) == (f"{tmp_path}/known.yaml:3", "fail")
     assert line["hint"]
-    assert Tally.of([*lines, line]).exit_code(strict=False) == 1
+    assert Tally.of([*list_.applied(lines[:3]), line]).exit_code(strict=False) == 1
 
 
 def test_what_was_not_played_proves_nothing(tmp_path: Path) -> None:
@@ -248,6 +250,7 @@ def test_what_was_not_played_proves_nothing(tmp_path: Path) -> None:
     for lines in (
         case("framing/no-space", outcome="not-applicable", problem="the client does not declare stream")[:1],
         case("framing/no-space", outcome="untestable", problem="the driver failed")[:1],
+        case("framing/no-space", outcome="not-observed")[:1],
         case("framing/no-space", verdict("a cut that nobody saw", outcome="inconclusive")),
     ):
         book = booked(known(tmp_path, entry()), lines)
@@ -308,6 +311,9 @@ def test_what_is_listed_twice_is_red(tmp_path: Path) -> None:
         ]
         or len(told(book)) == 2
     )
+    book = booked(known(tmp_path, entry(cases=["framing/no-space"]), entry(cases=["framing/*"])), lines[3:])
+    book.take(case("framing/no-space")[0])
+    assert told(book) == ["SSE-007 in framing/no-space is known, and fails no more"]
     split = known(tmp_path, entry(versions="<2"), entry(versions=">=2"))
     assert told(booked(split, case("framing/no-space", verdict()), version="2.1")) == []
 
@@ -338,7 +344,8 @@ def test_a_list_that_is_written_makes_the_run_known(tmp_path: Path) -> None:
     lines = (
         case("framing/no-space", verdict(), verdict("slow", outcome="warn"))
         + case("framing/two", verdict("event 1 of 2 is lost: {}"))
-        + case("i/text[http://127.0.0.1:4711]", verdict("no status", "", "fail"))
+        + case("i/text[http://127.0.0.1:4711]", verdict("no status", "", "untestable"))
+        + case("i/text[https://proxy.example]", verdict("no status", "", "fail"))
         + case("i/text[embedded]", verdict("no status", "", "fail"))
     )
     path = tmp_path / "written.yaml"
@@ -376,7 +383,7 @@ def test_what_people_wrote_survives(tmp_path: Path) -> None:
         broad="Why not.",
     )
     mended = entry(cases=["errors/one"], url="https://issues.example/2")
-    old = known(tmp_path, mended, written, entry(cases=["x/y"], versions="<2"), subject="@google/genai")
+    old = known(tmp_path, entry(cases=["x/y"], versions="<2"), mended, written, subject="@google/genai")
     lines = case("framing/no-space", verdict()) + case("framing/mended") + case("errors/one")
     lines += case("framing/new", verdict())
     path = tmp_path / "known.yaml"
