@@ -145,7 +145,7 @@ class Known:
             **({"subject": self.subject} if self.subject else {}),
             "failures": [_written(entry) for entry in ordered],
         }
-        return _HEAD + yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=110)
+        return _HEAD + yaml.dump(told, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
 
     def write(self, path: str | Path) -> None:
         """Write the list, whole or not at all.
@@ -255,6 +255,13 @@ def _entry(told: Line, file: str, line: int) -> Entry:
         broad=told.get("broad", "").strip(),
         place=f"{file}:{line}",
     )
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes every date where it stands, instead of a reference to the first one."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 (PyYAML calls it with one)
+        return True
 
 
 def _written(entry: Entry) -> dict[str, Any]:

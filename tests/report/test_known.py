@@ -366,6 +366,7 @@ def test_a_list_that_is_written_makes_the_run_known(tmp_path: Path) -> None:
             "since": TODAY,
         },
     ]
+    assert path.read_text().count(f"since: {TODAY}\n") == 2
     again = booked(Known.read(path), lines)
     assert [message.partition(" has ")[2] for message in told(again)] == [
         "no url that tells where it is tracked"
