@@ -11,6 +11,7 @@ A run goes through these steps; beside each, what may end it:
     reach the target   TargetUnreachable, KeyMissing              not enough evidence (5), usage (2)
     serve              PortTaken, AddressRefused                  usage (2)
     read the cases     CaseBroken                                 a fault of the file (2)
+    read what is known KnownBroken                                a fault of the file (2)
     drive a client     TesteeMissing, TesteeNotReady,
                        TesteeBroken                               a client that cannot be driven (4)
     tell the outcome   OutputLost                                 usage (2)
@@ -32,6 +33,7 @@ __all__ = [
     "ConformanceError",
     "DataFolderMissing",
     "KeyMissing",
+    "KnownBroken",
     "NothingToDo",
     "OpenapiUnusable",
     "OutputLost",
@@ -335,6 +337,23 @@ class CaseBroken(ConformanceError):
     @property
     def hint(self) -> str:
         return "conformance/testees/cases/README.md shows a full case."
+
+
+@dataclass(eq=False)
+class KnownBroken(ConformanceError):
+    """A list of known failures is none, or an entry in it makes no sense."""
+
+    file: str
+    where: str
+    problem: str
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return _told(self.file, self.where, self.problem)
+
+    @property
+    def hint(self) -> str:
+        return "Mend the entry, or have the list written again: --write-known FILE. README.md shows one."
 
 
 @dataclass(eq=False)

@@ -1,6 +1,6 @@
 """A whole run: pytest in isolation, its reports gathered into one record.
 
-    faults = run_items(files, options_of(options), record.write, workers="auto")
+    faults = run_items(files, options_of(options), output.take_all, workers="auto")
 
 Whatever runs cases is pytest, through our plugin; this module only starts it so that no configuration,
 plugin or conftest of the surroundings takes part, and reads what the items found off their reports.
@@ -30,7 +30,7 @@ __all__ = ["options_of", "run_items"]
 class _Collector:
     """Hands on the lines that travel on the reports; only the controller has one."""
 
-    def __init__(self, take: Callable[[Line], None], testee: Testee | None) -> None:
+    def __init__(self, take: Callable[[Sequence[Line]], None], testee: Testee | None) -> None:
         self._take = take
         self._testee = testee
         self.internal_errors: list[str] = []
@@ -41,18 +41,16 @@ class _Collector:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        for line in session.config.stash.get(plugin.CLOSING, ()):
-            self._take(line)
+        self._take(session.config.stash.get(plugin.CLOSING, []))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        for line in getattr(node, "workeroutput", {}).get(plugin.FOUND, ()):
-            self._take(line)
+        self._take(getattr(node, "workeroutput", {}).get(plugin.FOUND, []))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for line in getattr(report, plugin.FOUND, ()):
-            self._take(line)
-        if report.failed and not getattr(report, plugin.FOUND, ()):
+        if lines := getattr(report, plugin.FOUND, ()):
+            self._take(lines)
+        elif report.failed:
             self.internal_errors.append(f"{report.nodeid}: {report.longreprtext.splitlines()[-1]}")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -86,13 +84,13 @@ def _isolated() -> Iterator[None]:
 def run_items(
     files: Sequence[Path],
     options: Sequence[str],
-    take: Callable[[Line], None],
+    take: Callable[[Sequence[Line]], None],
     *,
     workers: str | None = None,
     pytest_options: Sequence[str] = (),
     testee: Testee | None = None,
 ) -> list[str]:
-    """Run what files hold; each line of the record is taken as it comes. Gives what went wrong in pytest.
+    """Run what files hold; the lines of each item are taken as they come. Gives what went wrong in pytest.
 
     options: those of our plugin. testee: a client that runs already, for a run in this process alone.
     pytest's own output is for whoever passes it options; it goes to stderr, and is left out otherwise.

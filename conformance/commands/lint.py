@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from conformance.commands.shared import Output, positive
+from conformance.commands.shared import Output, add_known_options, bookkeeping, positive, write_known
 from conformance.contract.coverage import Coverage
 from conformance.errors import PathMissing
 from conformance.judge.judge import judge
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-mb", type=positive, default=64, metavar="MB", help="larger files are not judged; default: 64"
     )
     parser.add_argument("--closed", action="store_true", help="what the contract does not know fails")
+    add_known_options(parser)
     parser.add_argument("--strict", action="store_true", help="warn and drift count as findings")
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="what is printed; default: text"
@@ -52,17 +53,19 @@ def run(options: argparse.Namespace) -> int:
     header = header_line(command="lint", paths=options.paths, closed=options.closed)
     parties = (options.party,) if options.party else ("server", "client")
     path = Path(options.record) if options.record else None
-    with Output(header, parties=parties, path=path, as_json=options.format == "json") as output:
-        for line in lint_lines(options):
-            output.take(line)
+    book = bookkeeping(options, partial=True)  # whoever lints names what is there: nothing can be missed
+    with Output(header, parties=parties, path=path, as_json=options.format == "json", book=book) as output:
+        for lines in lint_lines(options):
+            output.take_all(lines)
         code = output.close(strict=options.strict)
+    write_known(options, book)
     if not output.printed:
         print("\n".join(render_lint(output.tally, verbose=options.verbose)))
     return code
 
 
-def lint_lines(options: argparse.Namespace) -> Iterator[Line]:
-    """Give the lines of the record, file by file."""
+def lint_lines(options: argparse.Namespace) -> Iterator[list[Line]]:
+    """Give the lines of the record, those of a file together."""
     parties = (options.party,) if options.party else ("server", "client")
     paths: list[str] = []
     for given in options.paths:
@@ -70,21 +73,23 @@ def lint_lines(options: argparse.Namespace) -> Iterator[Line]:
             paths += map(str, find_files([given]))
         except PathMissing as error:
             line = file_line(error.path, outcome="error", problem=error.problem, hint=error.hint)
-            yield line | {"exit_code": error.exit_code}
+            yield [line | {"exit_code": error.exit_code}]
     branches: set[Branch] = set()
     found = read_all(paths, excerpt=options.excerpt, largest_bytes=options.max_mb * 1024 * 1024)
     for recording in _with_progress(found, len(paths)):
         if not isinstance(recording, Recording):
-            yield file_line(recording.file, outcome="fail", problem=recording.problem, hint=recording.hint)
+            yield [file_line(recording.file, outcome="fail", problem=recording.problem, hint=recording.hint)]
         elif recording.note:
-            yield file_line(recording.file, form=recording.form, outcome="not-observed", note=recording.note)
+            yield [
+                file_line(recording.file, form=recording.form, outcome="not-observed", note=recording.note)
+            ]
         else:
             trace = recording.trace
             report = judge(trace, closed=options.closed, parties=parties)
-            yield file_line(recording.file, form=recording.form, outcome=report.outcome)
-            yield from report_lines(recording.file, report, trace)
+            line = file_line(recording.file, form=recording.form, outcome=report.outcome)
+            yield [line, *report_lines(recording.file, report, trace)]
             branches |= report.branches
-    yield coverage_line("", Coverage.of(branches))
+    yield [coverage_line("", Coverage.of(branches))]
 
 
 def _with_progress(found: Iterator[T], total: int) -> Iterator[T]:

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import get_args
+from typing import Any, get_args
 
 import yaml
 
@@ -16,11 +16,12 @@ from conformance.contract.validation import nearest
 from conformance.errors import UsageRefused
 from conformance.judge.judge import judge
 from conformance.report.text import render_requirement
+from conformance.testees.case import Case, read_cases
 from conformance.wire.recording import Recording, read_all
 
 __all__ = ["add_arguments", "run"]
 
-_STATES = ("checked", "pending", "excluded")
+_STATES = ("checked", "cases", "pending", "excluded")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--party", choices=get_args(Party), help="only those of one party")
     parser.add_argument("--confidence", choices=get_args(Confidence), help="only those of one confidence")
     parser.add_argument(
-        "--state", choices=_STATES, help="only those with checks, waiting for them, or excluded"
+        "--state",
+        choices=_STATES,
+        help="only those with checks, with client cases, waiting for either, or excluded",
     )
     parser.add_argument(
         "--unobserved",
@@ -48,17 +51,38 @@ def run(options: argparse.Namespace) -> int:
     """Explain the requirements that were named, or list those that were chosen."""
     chosen = [_named(name) for name in options.ids] if options.ids else _chosen(options)
     if options.format == "json":
-        print(json.dumps([asdict(requirement) for requirement in chosen], indent=2))
+        print(json.dumps([_as_json(requirement) for requirement in chosen], indent=2))
     elif options.ids:
         for requirement in chosen:
-            print("\n".join([*render_requirement(requirement), *_violations(requirement)]))
+            print(
+                "\n".join([*render_requirement(requirement), *_cases(requirement), *_violations(requirement)])
+            )
     else:
         for one in chosen:
             print(f"{one.id:<15} {one.level:<6} {one.party:<6} {one.confidence:<10} {one.says}")
-        states = Counter(_state(requirement) for requirement in chosen)
+        states = Counter(next(_states(requirement)) for requirement in chosen)
         told = ", ".join(f"{states[name]} {name}" for name in _STATES if states[name])
         print(f"{len(chosen)} of {len(registry())} requirements: {told or 'none'}", file=sys.stderr)
     return 0
+
+
+def _as_json(requirement: Requirement) -> dict[str, Any]:
+    return asdict(requirement) | {"cases": [case.id for case in _judging(requirement)]}
+
+
+def _judging(requirement: Requirement) -> list[Case]:
+    """Give the client cases that judge a requirement; they are read only where there are some."""
+    if not requirement.cases:
+        return []
+    return [case for case in read_cases() if case.judges == requirement.id]
+
+
+def _cases(requirement: Requirement) -> Iterator[str]:
+    """Show the client cases that judge a requirement, and what runs them."""
+    cases = _judging(requirement)
+    yield from (f"    case      {case.id}: {case.title}" for case in cases)
+    if cases:
+        yield f"    run       gemini-conformance client --only {requirement.id} -- COMMAND"
 
 
 def _violations(requirement: Requirement) -> Iterator[str]:
@@ -82,10 +106,10 @@ def _named(name: str) -> Requirement:
     return known[name]
 
 
-def _state(requirement: Requirement) -> str:
-    if requirement.checks:
-        return "checked"
-    return "pending" if requirement.pending else "excluded"
+def _states(requirement: Requirement) -> Iterator[str]:
+    """What judges a requirement, or keeps it from being judged; checks and cases may both do."""
+    given = (requirement.checks, requirement.cases, requirement.pending, requirement.excluded)
+    yield from (state for state, value in zip(_STATES, given, strict=True) if value)
 
 
 def _chosen(options: argparse.Namespace) -> list[Requirement]:
@@ -100,7 +124,7 @@ def _chosen(options: argparse.Namespace) -> list[Requirement]:
         and options.level in (None, requirement.level)
         and options.party in (None, requirement.party)
         and options.confidence in (None, requirement.confidence)
-        and options.state in (None, _state(requirement))
+        and (options.state is None or options.state in _states(requirement))
         and (observed is None or (requirement.checks and requirement.id not in observed))
     ]
 

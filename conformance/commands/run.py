@@ -6,11 +6,14 @@ from pathlib import Path
 
 from conformance.commands.shared import (
     Output,
+    add_known_options,
     add_scenario_paths,
     add_target_options,
+    bookkeeping,
     scenario_files,
     target_options,
     worker_count,
+    write_known,
 )
 from conformance.report.record import (
     coverage_line,
@@ -37,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_target_options(parser)
     parser.add_argument("--cassettes", metavar="DIR", help="the folder of the cassettes; default: ours")
     parser.add_argument("--closed", action="store_true", help="what the contract does not know fails")
+    add_known_options(parser)
     parser.add_argument(
         "--strict", action="store_true", help="warn, inconclusive and drift count as findings"
     )
@@ -65,15 +69,19 @@ def run(options: argparse.Namespace) -> int:
         command="run", targets=list(asked.targets or OWN_TARGETS), seed=asked.seed, closed=asked.closed
     )
     print(f"seed {asked.seed}, targets {', '.join(header['targets'])}", file=sys.stderr)
-    with Output(header, parties=("server",), path=path, as_json=options.format == "json") as output:
+    partial = bool(options.paths or options.rest or set(header["targets"]) < set(OWN_TARGETS))
+    book = bookkeeping(options, partial=partial)
+    as_json = options.format == "json"
+    with Output(header, parties=("server",), path=path, as_json=as_json, book=book) as output:
         faults = run_items(
-            files, options_of(asked), output.take, workers=options.workers, pytest_options=options.rest
+            files, options_of(asked), output.take_all, workers=options.workers, pytest_options=options.rest
         )
         for fault in faults:
             output.take({"type": "fault", "message": fault})
         tally = output.tally
         output.take(coverage_line("", tally.coverage))
         code = output.close(strict=options.strict)
+    write_known(options, book)
     if output.printed:
         return code
     print("\n".join(render_run(tally, verbose=options.verbose)))

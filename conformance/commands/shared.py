@@ -5,12 +5,15 @@ import json
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from conformance.contract.places import folder
 from conformance.errors import ConformanceError, PathMissing
+from conformance.report.bookkeeping import Bookkeeping
+from conformance.report.known import Known
 from conformance.report.record import Line, Record, footer_line
 from conformance.report.tally import Tally
 from conformance.scenario.running import OWN_TARGETS, Options, checked_target
@@ -19,13 +22,16 @@ from conformance.scenario.scenario import find_scenarios
 __all__ = [
     "JsonOutput",
     "Output",
+    "add_known_options",
     "add_scenario_paths",
     "add_target_options",
+    "bookkeeping",
     "complain",
     "positive",
     "scenario_files",
     "target_options",
     "worker_count",
+    "write_known",
 ]
 
 
@@ -52,13 +58,22 @@ class JsonOutput:
 class Output:
     """A run while it goes on: each line is added up, kept in the record and, for JSON, printed at once.
 
-    with Output(header, parties=("server",), path=path, as_json=False) as output:
-        output.take(line)
+    with Output(header, parties=("server",), path=path, as_json=False, book=book) as output:
+        output.take_all(lines_of_one_subject)
         code = output.close(strict=False)
     """
 
-    def __init__(self, header: Line, *, parties: tuple[str, ...], path: Path | None, as_json: bool) -> None:
+    def __init__(
+        self,
+        header: Line,
+        *,
+        parties: tuple[str, ...],
+        path: Path | None,
+        as_json: bool,
+        book: Bookkeeping | None = None,
+    ) -> None:
         self.tally = Tally(parties=parties)
+        self.book = book or Bookkeeping(Known(), _today())
         self.printed = JsonOutput(header) if as_json else None
         self.record = Record(path, header)
 
@@ -70,9 +85,15 @@ class Output:
     ) -> None:
         self.record.__exit__(kind, error, trace)
 
+    def take_all(self, lines: Sequence[Line]) -> None:
+        """Take the lines of one subject, with what is known marked."""
+        for line in self.book.known.applied(lines, self.book.version):
+            self.take(line)
+
     def take(self, line: Line) -> None:
         """Take one line. Of the coverage only the sum, which has no subject, is kept."""
         self.tally.add(line)
+        self.book.take(line)
         if line["type"] == "coverage" and line["subject"]:
             return
         self.record.write(line)
@@ -80,7 +101,9 @@ class Output:
             self.printed.add(line)
 
     def close(self, *, strict: bool) -> int:
-        """Write the last line; give the exit code."""
+        """Tell what is wrong with the list of known failures, write the last line; give the exit code."""
+        for line in self.book.problems():
+            self.take(line)
         code = self.tally.exit_code(strict=strict)
         footer = footer_line(code, self.tally.counts())
         self.record.close(footer)
@@ -102,6 +125,50 @@ def complain(error: ConformanceError) -> int:
     if error.hint:
         print(f"hint: {error.hint}", file=sys.stderr)
     return error.exit_code
+
+
+def add_known_options(parser: argparse.ArgumentParser) -> None:
+    """Let a command take and write a list of known failures."""
+    parser.add_argument(
+        "--known", metavar="FILE", help="known failures: they are not red as long as they fail as it says"
+    )
+    parser.add_argument(
+        "--write-known",
+        metavar="FILE",
+        help="write what fails now as a list of known failures; what was written there by hand is kept",
+    )
+
+
+def bookkeeping(options: argparse.Namespace, *, partial: bool, version: str = "") -> Bookkeeping:
+    """Read the list of known failures that was asked for, or the one that is to be written again.
+
+    Raises:
+        PathMissing, KnownBroken: it cannot be read, or not be written.
+    """
+    path = options.known
+    if options.write_known:
+        if not Path(options.write_known).absolute().parent.is_dir():
+            raise PathMissing(options.write_known, "cannot be written: there is no such folder")
+        if path is None and Path(options.write_known).exists():
+            path = options.write_known
+    known = Known.read(path) if path is not None else Known()
+    return Bookkeeping(known, _today(), version=version, partial=partial)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def write_known(options: argparse.Namespace, book: Bookkeeping) -> None:
+    """Write the list again, if that was asked for, and say how many of its entries wait for a url."""
+    if not options.write_known:
+        return
+    known = book.rewritten(strict=options.strict)
+    known.write(options.write_known)
+    waiting = sum(not entry.url for entry in known.entries)
+    told = f"{options.write_known}: {len(known.entries)} known failures"
+    more = f", {waiting} of them without a url: red until it is filled in" if waiting else ""
+    print(told + more, file=sys.stderr)
 
 
 def add_scenario_paths(parser: argparse.ArgumentParser) -> None:

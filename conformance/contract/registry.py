@@ -3,8 +3,8 @@
     registry()["IX-STREAM-012"].says
 
 They are written in YAML, one file an area, in the folder `requirements` beside this module; its README shows
-the format. A requirement has a source, and one of three: checks, a reason why it is excluded, or what its
-checks are waiting for.
+the format. A requirement has a source, and something that judges it: checks, client cases, or both; or else a
+reason why it is excluded, or what its checks are waiting for.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,9 @@ Party: TypeAlias = Literal["server", "client", "both"]
 Confidence: TypeAlias = Literal["documented", "spec", "standard", "observed", "inferred"]
 
 _FOLDER = Path(__file__).parent / "requirements"
-_KNOWN = frozenset("id name says level party confidence source checks excluded pending why conflict".split())
+_KNOWN = frozenset(
+    "id name says level party confidence source checks cases excluded pending why conflict".split()
+)
 _NEEDED = ("id", "name", "says", "level", "party", "confidence", "source")
 
 
@@ -51,6 +53,7 @@ class Requirement:
     name: short and readable, unique.
     says: the fact in one sentence.
     why: what goes wrong for people when it is broken; may be empty.
+    cases: whether client cases judge it, which `gemini-conformance client` runs.
     excluded: why it has no checks and never will; empty for the others.
     pending: what its checks are waiting for; empty for the others.
     conflict: what other sources say and why this one is followed; may be empty.
@@ -65,6 +68,7 @@ class Requirement:
     source: str
     area: str
     checks: tuple[CheckRef, ...] = ()
+    cases: bool = False
     excluded: str = ""
     pending: str = ""
     why: str = ""
@@ -122,11 +126,14 @@ def _requirement(path: Path, entry: dict[str, Any]) -> Requirement:
     for key, allowed in (("level", Level), ("party", Party), ("confidence", Confidence)):
         if entry[key] not in get_args(allowed):
             raise refuse(f"{key} is {entry[key]!r}; expected one of {', '.join(get_args(allowed))}")
-    if sum(key in entry for key in ("checks", "excluded", "pending")) != 1:
-        raise refuse("it needs one of checks, excluded and pending")
-    texts = {key: " ".join(str(entry[key]).split()) for key in entry if key != "checks"}
+    judged = "checks" in entry or "cases" in entry
+    if sum([judged, "excluded" in entry, "pending" in entry]) != 1:
+        raise refuse("it needs one of checks (or cases), excluded and pending")
+    if "cases" in entry and (entry["cases"] is not True or entry["party"] == "server"):
+        raise refuse("cases is true or left out, and true only where clients are judged")
+    texts = {key: " ".join(str(entry[key]).split()) for key in entry if key not in ("checks", "cases")}
     checks = tuple(_check(check, refuse) for check in entry.get("checks", ()))
-    return Requirement(**texts, area=path.stem, checks=checks)  # type: ignore[arg-type]  # checked above
+    return Requirement(**texts, area=path.stem, checks=checks, cases="cases" in entry)  # type: ignore[arg-type]  # checked above
 
 
 def _check(entry: Any, refuse: Any) -> CheckRef:

@@ -24,6 +24,14 @@ __all__ = ["Finding", "Tally"]
 _RED = ("error", "fail", "untestable")
 _PALE = ("warn", "inconclusive")
 _PLACES = 4
+_LISTS = {
+    "scenario": "scenarios",
+    "file": "files",
+    "case": "cases",
+    "testee": "testees",
+    "known": "wrongly_known",
+}
+"""Where lines of a kind are kept as they are."""
 
 
 @dataclass(slots=True)
@@ -58,6 +66,7 @@ class Tally:
     passes: how often each was kept.
     findings: by outcome, requirement (or message, where nothing could be seen) and subject.
     drift: what the contract does not know, with how often it was seen.
+    wrongly_known: what is wrong with the list of known failures.
     requests: the request of each exchange, for sending it again.
     coverage: which kinds, words and fields of the schemas were shown.
     """
@@ -71,6 +80,7 @@ class Tally:
     files: list[Line] = field(default_factory=list)
     cases: list[Line] = field(default_factory=list)
     testees: list[Line] = field(default_factory=list)
+    wrongly_known: list[Line] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     requests: dict[tuple[str, int], Any] = field(default_factory=dict)
     coverage: Coverage = field(default_factory=Coverage)
@@ -94,14 +104,8 @@ class Tally:
                 self._add_verdict(line)
             case "drift":
                 self.drift[f"{line['schema'].removeprefix('interactions/')}: {line['message']}"] += 1
-            case "scenario":
-                self.scenarios.append(line)
-            case "file":
-                self.files.append(line)
-            case "case":
-                self.cases.append(line)
-            case "testee":
-                self.testees.append(line)
+            case "scenario" | "file" | "case" | "testee" | "known" as kind:
+                getattr(self, _LISTS[kind]).append(line)
             case "exchange":
                 self.requests[line["subject"], line["exchange"]] = line["request"]
             case "coverage":
@@ -129,9 +133,11 @@ class Tally:
         """What became of a requirement; what it is, where nothing was about it."""
         if requirement.id in self.outcomes:
             return self.outcomes[requirement.id]
-        if not requirement.checks:
+        if requirement.excluded or requirement.pending:
             return "excluded" if requirement.excluded else "pending"
         concerned = requirement.party == "both" or requirement.party in self.parties
+        if not requirement.checks:  # client cases alone judge it, and only `client` runs them
+            concerned = bool(self.cases)
         return "not-observed" if concerned else "not-applicable"
 
     @property
@@ -141,7 +147,7 @@ class Tally:
 
     def exit_code(self, *, strict: bool) -> int:
         """The exit code: our fault, a wrong file, a client not driven, findings, too little evidence."""
-        summaries = [*self.scenarios, *self.files, *self.cases, *self.testees]
+        summaries = [*self.scenarios, *self.files, *self.cases, *self.testees, *self.wrongly_known]
         codes = {line.get("exit_code", 0) for line in summaries}
         outcomes = {line.get("outcome", "excluded") for line in summaries} | {key[0] for key in self.findings}
         if 3 in codes or self.faults:

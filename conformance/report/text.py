@@ -29,8 +29,8 @@ __all__ = [
     "render_total",
 ]
 
-_SHOWN: tuple[Outcome, ...] = ("error", "fail", "untestable", "inconclusive", "warn", "known")
-_ALL: tuple[str, ...] = (*_SHOWN, "pass", "not-observed", "not-applicable", "pending", "excluded")
+_SHOWN: tuple[Outcome, ...] = ("error", "fail", "untestable", "inconclusive", "warn")
+_ALL: tuple[str, ...] = (*_SHOWN, "known", "pass", "not-observed", "not-applicable", "pending", "excluded")
 _SUBJECTS = 5
 _DISPUTE = (
     "is a verdict wrong? report its requirement with these bytes (see CONTRIBUTING.md); it is a fault of ours"
@@ -38,7 +38,10 @@ _DISPUTE = (
 
 
 def render_findings(tally: Tally, *, again: str = "") -> Iterator[str]:
-    """Every finding, worst first; of what is found in many subjects the first few are shown in full."""
+    """Every finding, worst first; of what is found in many subjects the first few are shown in full.
+
+    What is known is counted, and what is wrong with the list of it is told.
+    """
     by_kind: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for (outcome, same, _), finding in tally.findings.items():
         by_kind[outcome, same].append(finding)
@@ -54,6 +57,15 @@ def render_findings(tally: Tally, *, again: str = "") -> Iterator[str]:
                 yield f"    the same in {subjects}{more}"
     if any(outcome in ("fail", "warn") for outcome, _ in by_kind):
         yield _DISPUTE
+    for line in tally.wrongly_known:
+        yield f"fail {line['entry']}: {_printable(line['message'])}"
+        yield f"    hint      {line['hint']}"
+    known = Counter[str]()
+    for (outcome, _, _), finding in tally.findings.items():
+        if outcome == "known":
+            known[finding.first["entry"].rpartition(":")[0]] += finding.times
+    for file, times in known.items():
+        yield f"known: {times} (see {_printable(file)})"
 
 
 def _finding(finding: Finding, tally: Tally, again: str) -> Iterator[str]:
@@ -185,7 +197,7 @@ def _problems(summaries: list[Line], faults: list[str]) -> Iterator[str]:
     """What could not be played or read: a sentence each, the same sentence once."""
     seen: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for line in summaries:
-        if line["problem"] and line["outcome"] != "not-applicable":
+        if line["problem"] and line["outcome"] not in ("known", "not-applicable"):
             seen[line["outcome"], line["problem"], line["hint"]].append(line["subject"])
     for (outcome, problem, hint), subjects in seen.items():
         more = f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""

@@ -155,8 +155,11 @@ def test_a_good_requirement_is_read(tmp_path: Path) -> None:
         ({"party": "proxy"}, "party is 'proxy'"),
         ({"confidence": "rumour"}, "confidence is 'rumour'"),
         ({"sauce": "https://ai.google.dev/"}, "unknown key 'sauce'"),
-        ({"excluded": "Nobody can tell."}, "it needs one of checks, excluded and pending"),
-        ({"pending": "A check of retries."}, "it needs one of checks, excluded and pending"),
+        ({"excluded": "Nobody can tell."}, "it needs one of checks (or cases), excluded and pending"),
+        ({"pending": "A check of retries."}, "it needs one of checks (or cases), excluded and pending"),
+        ({"cases": True}, "cases is true or left out, and true only where clients are judged"),
+        ({"cases": False, "party": "client"}, "cases is true or left out"),
+        ({"cases": ["framing/x"], "party": "client"}, "cases is true or left out"),
         ({"checks": [["stream", "created_comes_first"]]}, "a check is a name, or a name with arguments"),
     ],
 )
@@ -178,8 +181,22 @@ def test_a_requirement_needs_its_members(tmp_path: Path, missing: str) -> None:
 
 def test_a_requirement_needs_checks_or_a_reason(tmp_path: Path) -> None:
     """A fact that nobody judges says why, or what its checks wait for."""
-    with pytest.raises(RequirementBroken, match="one of checks, excluded and pending"):
+    with pytest.raises(RequirementBroken, match=r"one of checks .or cases., excluded and pending"):
         _written(tmp_path, {key: told for key, told in GOOD.items() if key != "checks"})
+
+
+def test_cases_may_judge_beside_checks_or_alone(tmp_path: Path) -> None:
+    """But not what is excluded or waits."""
+    client = {**GOOD, "party": "client", "cases": True}
+    alone = {key: told for key, told in client.items() if key != "checks"}
+    other = {**alone, "id": "IX-STREAM-998", "name": "another-name"}
+    assert [(one.cases, len(one.checks)) for one in _written(tmp_path, client, other)] == [
+        (True, 1),
+        (True, 0),
+    ]
+    for more in ({"excluded": "Nobody can tell."}, {"pending": "A check."}):
+        with pytest.raises(RequirementBroken, match=r"one of checks .or cases., excluded and pending"):
+            _written(tmp_path, {**alone, **more})
 
 
 @pytest.mark.parametrize("change", [{"name": "another-name"}, {"id": "IX-STREAM-998"}])
