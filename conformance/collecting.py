@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from conformance.report.known import Known
     from conformance.report.record import Line
     from conformance.scenario.running import Options, Targets
     from conformance.testees.process import Testee
@@ -29,6 +30,7 @@ TARGETS: pytest.StashKey[Targets] = pytest.StashKey()
 TESTEE: pytest.StashKey[Testee] = pytest.StashKey()
 """A client that runs already, where whoever calls pytest has started it."""
 _CLIENT: pytest.StashKey[_Client] = pytest.StashKey()
+_KNOWN: pytest.StashKey[Known] = pytest.StashKey()
 _CHUNK = 32
 
 
@@ -53,12 +55,18 @@ class Item(pytest.Item):
         """Play it; give its lines, the summary among them."""
         raise NotImplementedError
 
+    def version(self) -> str:
+        """The version of what is judged; empty where it has none."""
+        return ""
+
     def runtest(self) -> None:
-        """Play, judge, keep the lines, and fail if something is red."""
-        self.lines = self.judged()
+        """Play, judge, keep the lines, and fail if something is red that is not known."""
+        self.lines = known_of(self.config).applied(self.judged(), self.version())
         summary = next(line for line in self.lines if line["type"] in ("scenario", "case"))
         if summary["outcome"] in ("error", "fail", "untestable"):
             raise Red(summary["problem"] or _first_finding(self.lines))
+        if summary["outcome"] == "known":
+            pytest.xfail(", ".join(sorted({line["url"] for line in self.lines if line.get("url")})))
         if summary["outcome"] in ("inconclusive", "not-observed", "not-applicable"):
             pytest.skip(summary["problem"] or "nothing was judged")
 
@@ -71,6 +79,16 @@ class Item(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """How pytest names the item."""
         return self.path, None, f"{self.path.name}[{self.name}]"
+
+
+def known_of(config: pytest.Config) -> Known:
+    """Give the list of known failures of this run."""
+    from conformance.report.known import Known
+
+    if _KNOWN not in config.stash:
+        path = config.getoption("gemini_known")
+        config.stash[_KNOWN] = Known.read(path) if path else Known()
+    return config.stash[_KNOWN]
 
 
 def _first_finding(lines: list[Line]) -> str:
@@ -173,10 +191,18 @@ class ClientItem(Item):
 
     def judged(self) -> list[Line]:
         """Wait for the case, which may have been played long before its turn."""
+        return self._client.lines(self)
+
+    def version(self) -> str:
+        """The version that the driver tells."""
+        return self._client.version
+
+    @property
+    def _client(self) -> _Client:
         stash = self.session.config.stash
         if _CLIENT not in stash:
             stash[_CLIENT] = _Client(self._options, stash.get(TESTEE, None))
-        return stash[_CLIENT].lines(self)
+        return stash[_CLIENT]
 
     @property
     def group(self) -> str:
@@ -189,6 +215,7 @@ class _Client:
     """The client of this process, started when its first case is due."""
 
     def __init__(self, options: ClientOptions, testee: Testee | None) -> None:
+        self.version = ""
         self._stack = ExitStack()
         self._run: ClientRun | None = None
         self._problem: ConformanceError | None = None
@@ -204,6 +231,7 @@ class _Client:
         if testee is None:
             own = Testee(options.command, ready_s=options.ready_s, validate=options.validate)
             testee = self._stack.enter_context(own)
+        self.version = str(testee.ready.get("version", ""))
         run = ClientRun(testee, seed=options.seed, api_version=options.api_version)
         return self._stack.enter_context(run)
 

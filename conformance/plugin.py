@@ -57,6 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gemini-cassettes", metavar="DIR", help="the folder of the cassettes, when it is not ours"
     )
+    group.addoption("--gemini-known", metavar="FILE", help="failures that are known, and are not red")
     group.addoption(
         "--gemini-client", metavar="COMMAND", help="the driver of a client, which holds the scenarios instead"
     )

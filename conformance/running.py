@@ -41,7 +41,7 @@ class _Collector:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        self._take(session.config.stash.get(plugin.CLOSING, []))
+        self._take(session.config.stash.get(plugin.CLOSING, list[Line]()))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -89,10 +89,12 @@ def run_items(
     workers: str | None = None,
     pytest_options: Sequence[str] = (),
     testee: Testee | None = None,
+    known: str = "",
 ) -> list[str]:
     """Run what files hold; the lines of each item are taken as they come. Gives what went wrong in pytest.
 
     options: those of our plugin. testee: a client that runs already, for a run in this process alone.
+    known: the file of the failures that are known.
     pytest's own output is for whoever passes it options; it goes to stderr, and is left out otherwise.
 
     Raises:
@@ -106,6 +108,7 @@ def run_items(
         *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
         *(("-p", "xdist", "--dist", "loadgroup", "-n", workers) if workers else ()),
         *options,
+        *((f"--gemini-known={Path(known).absolute()}",) if known else ()),
         *pytest_options,
         *(str(path.absolute()) for path in files),
     ]

@@ -74,7 +74,12 @@ def run(options: argparse.Namespace) -> int:
     as_json = options.format == "json"
     with Output(header, parties=("server",), path=path, as_json=as_json, book=book) as output:
         faults = run_items(
-            files, options_of(asked), output.take_all, workers=options.workers, pytest_options=options.rest
+            files,
+            options_of(asked),
+            output.take_all,
+            workers=options.workers,
+            pytest_options=options.rest,
+            known=book.known.file,
         )
         for fault in faults:
             output.take({"type": "fault", "message": fault})

@@ -60,7 +60,7 @@ def misses(act: Act, delivered: Delivered, *, told: str, log: str, closed: bool)
         case "crashed":
             yield Miss(f"the client's program ended in mid-call: {delivered.problem}")
         case "unsupported":
-            reason = str(delivered.last.get("reason"))[:200]
+            reason = ascii(str(delivered.last.get("reason"))[:200])
             yield Miss(f"it declares {', '.join(sorted(case.needs))} and says it is unsupported: {reason}")
             return
         case "fault":
@@ -108,10 +108,8 @@ def _error(expected: Mapping[str, Any], last: Mapping[str, Any]) -> Iterator[Mis
     if "says" in expected and expected["says"] not in said:
         yield Miss(f"the server said {ascii(expected['says'])}, and the user is told {ascii(said[:100])}")
     if "kinds" in expected and last.get("kind") not in expected["kinds"]:
-        wanted = " or ".join(expected["kinds"])
-        yield Miss(
-            f"an error of the kind {wanted} is told as one of the kind {last.get('kind')}: {said[:100]}"
-        )
+        wanted, told = " or ".join(expected["kinds"]), ascii(said[:100])
+        yield Miss(f"an error of the kind {wanted} is told as one of the kind {last.get('kind')}: {told}")
 
 
 def _delivery(case: Case, act: Act, delivered: Delivered) -> Iterator[Miss]:

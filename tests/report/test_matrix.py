@@ -1,0 +1,59 @@
+"""The matrix of clients, from the lines of their records."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.report.matrix import markdown, matrix_of
+
+
+def case(subject: str, outcome: str, **more: Any) -> dict[str, Any]:
+    """The line of a case."""
+    told = {
+        "type": "case",
+        "subject": subject,
+        "title": "A | title",
+        "judges": "HTTP-001",
+        "outcome": outcome,
+    }
+    return told | {"problem": "", "ending": "end", "requests": 1, "seconds": 0.1} | more
+
+
+@pytest.fixture
+def matrix(tmp_path: Path) -> dict[str, Any]:
+    """Two clients that differ where the documents are silent."""
+
+    def record(name: str, *lines: dict[str, Any]) -> Path:
+        path = tmp_path / f"{name}.ndjson"
+        path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+        return path
+
+    silent = {"silent": True}
+    loss = {"type": "loss", "subject": "a/x", "event_type": "step.delta", "pointers": ["/event_id"]}
+    one = [case("a/x", "pass"), case("a/y", "not-observed", observed="end, 1 request", **silent)]
+    two = [case("a/x", "pass"), loss, case("a/y", "not-observed", observed="error, 3 requests", **silent)]
+    return matrix_of({"one": record("one", *one), "two": record("two", *two)})
+
+
+def test_where_the_documents_are_silent_the_cells_say_that_clients_differ(matrix: dict[str, Any]) -> None:
+    """It is no outcome."""
+    rows = {row["subject"]: row for row in matrix["rows"]}
+    assert not rows["a/x"]["differs"]
+    assert rows["a/y"]["differs"]
+    page = "\n".join(markdown(matrix))
+    assert "[differs: end, 1 request](one.ndjson#L2)" in page
+    assert "[differs: error, 3 requests](two.ndjson#L3)" in page
+    assert "1 of 2 cases pass for everyone who takes part." in page
+
+
+def test_what_is_left_out_is_a_table(matrix: dict[str, Any]) -> None:
+    """By client and kind of event."""
+    assert matrix["losses"] == [{"testee": "two", "event_type": "step.delta", "pointers": ["/event_id"]}]
+    assert "| two | `step.delta` | `/event_id` |" in "\n".join(markdown(matrix))
+
+
+def test_a_text_cannot_break_the_table(matrix: dict[str, Any]) -> None:
+    """A bar in a title is escaped."""
+    assert r"A \| title" in "\n".join(markdown(matrix))
