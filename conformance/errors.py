@@ -11,6 +11,7 @@ A run goes through these steps; beside each, what may end it:
     reach the target   TargetUnreachable, KeyMissing              not enough evidence (5), usage (2)
     serve              PortTaken, AddressRefused                  usage (2)
     read the cases     CaseBroken                                 a fault of the file (2)
+    name a driver      DriverUnknown                              usage (2)
     drive a client     TesteeMissing, TesteeNotReady,
                        TesteeBroken                               a client that cannot be driven (4)
     tell the outcome   OutputLost                                 usage (2)
@@ -31,6 +32,7 @@ __all__ = [
     "CassetteMiss",
     "ConformanceError",
     "DataFolderMissing",
+    "DriverUnknown",
     "KeyMissing",
     "NothingToDo",
     "OpenapiUnusable",
@@ -335,6 +337,27 @@ class CaseBroken(ConformanceError):
     @property
     def hint(self) -> str:
         return "conformance/testees/cases/README.md shows a full case."
+
+
+@dataclass(eq=False)
+class DriverUnknown(ConformanceError):
+    """No bundled driver has this name."""
+
+    name: str
+    names: Sequence[str]
+    nearest: str = ""
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return f"there is no bundled driver {self.name!r}; there are {', '.join(self.names)}"
+
+    @property
+    def hint(self) -> str:
+        if self.nearest:
+            return f"Did you mean {self.nearest}?"
+        return (
+            "A driver of your own is given as a command after --; gemini-conformance testee new writes one."
+        )
 
 
 @dataclass(eq=False)

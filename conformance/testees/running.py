@@ -103,6 +103,9 @@ class _Player:
         if delivered.ending == "fault":
             problem = f"the driver failed: {str(delivered.last.get('message'))[:300]}"
             return [_case_line(case, "untestable", problem=problem, seconds=seconds)]
+        if delivered.ending == "unsupported" and delivered.last.get("pointer"):
+            problem = f"the client has no way to say it: {str(delivered.last.get('reason'))[:200]}"
+            return [_case_line(case, "not-applicable", problem=problem, seconds=seconds)]
         told = json.dumps([delivered.last, *delivered.events])
         found = misses(act, delivered, told=told, log=self._testee.log, closed=closed)
         return self._lines(act, delivered, list(found), seconds, unconfirmed)
