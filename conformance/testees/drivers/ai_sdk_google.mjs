@@ -2,8 +2,8 @@
 //
 //     node ai_sdk_google.mjs       in a folder where npm has installed @ai-sdk/google and ai
 //
-// The AI SDK has a language of its own: arguments of the API become settings, messages and provider options, as
-// its documentation says, and what has no word there is unsupported. What it hands over are its own stream
+// The AI SDK has a language of its own: arguments of the API become settings, messages and provider options,
+// as its documentation says, and what has no word there is unsupported. What it hands over are its own stream
 // parts; text, function calls and usage are told under the names of the API.
 
 import { Unsupported, drive, failed, installed } from "./driver.mjs";
@@ -21,14 +21,22 @@ const READY = {
 };
 
 const camel = (word) => word.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
-const camelKeys = (value) => Object.fromEntries(Object.entries(value).map(([name, item]) => [camel(name), item]));
+const camelKeys = (value) =>
+  Object.fromEntries(Object.entries(value).map(([name, item]) => [camel(name), item]));
 const refuse = (pointer) => {
   throw new Unsupported(pointer, "the AI SDK has no word for it");
 };
 
 // The arguments of the API that are the same in the SDK but for their name.
 
-const OPTIONS = ["previous_interaction_id", "store", "background", "service_tier", "response_modalities", "labels"];
+const OPTIONS = [
+  "previous_interaction_id",
+  "store",
+  "background",
+  "service_tier",
+  "response_modalities",
+  "labels",
+];
 const SETTINGS = ["temperature", "top_p", "top_k", "seed", "stop_sequences", "max_output_tokens"];
 const THINKING = ["thinking_level", "thinking_summaries"];
 const CHOICES = { auto: "auto", any: "required", none: "none" };
@@ -53,7 +61,10 @@ function toolsOf(tools, google) {
     const { type, ...more } = told;
     if (type === "function") {
       const { name, description, parameters } = more;
-      return [name, tool({ description, inputSchema: jsonSchema(parameters ?? { type: "object", properties: {} }) })];
+      return [
+        name,
+        tool({ description, inputSchema: jsonSchema(parameters ?? { type: "object", properties: {} }) }),
+      ];
     }
     const strange = Object.keys(more).find((word) => !TOOLS[type]?.includes(word));
     if (!TOOLS[type] || strange) refuse(`/tools/${place}/${strange ?? "type"}`);
@@ -66,7 +77,9 @@ function toolsOf(tools, google) {
 
 const textOf = (content, pointer) => {
   if (typeof content === "string") return [{ type: "text", text: content }];
-  return content.map(({ type, text }, place) => (type === "text" ? { type, text } : refuse(`${pointer}/${place}`)));
+  return content.map(({ type, text }, place) =>
+    type === "text" ? { type, text } : refuse(`${pointer}/${place}`),
+  );
 };
 
 const outputOf = (result, pointer) => {
@@ -84,17 +97,25 @@ function messageOf(step, pointer) {
     case "model_output":
       return { role: "assistant", content: textOf(step.content, `${pointer}/content`) };
     case "thought": {
-      const text = textOf(step.summary ?? [], `${pointer}/summary`).map((part) => part.text).join("");
+      const text = textOf(step.summary ?? [], `${pointer}/summary`)
+        .map((part) => part.text)
+        .join("");
       return { role: "assistant", content: [{ type: "reasoning", text, ...signed(step) }] };
     }
     case "function_call": {
       const { id: toolCallId, name: toolName, arguments: input } = step;
-      return { role: "assistant", content: [{ type: "tool-call", toolCallId, toolName, input, ...signed(step) }] };
+      return {
+        role: "assistant",
+        content: [{ type: "tool-call", toolCallId, toolName, input, ...signed(step) }],
+      };
     }
     case "function_result": {
       const output = outputOf(step.result, `${pointer}/result`);
       const { call_id: toolCallId, name: toolName } = step;
-      return { role: "tool", content: [{ type: "tool-result", toolCallId, toolName, output, ...signed(step) }] };
+      return {
+        role: "tool",
+        content: [{ type: "tool-result", toolCallId, toolName, output, ...signed(step) }],
+      };
     }
   }
   return refuse(pointer);
@@ -103,7 +124,8 @@ function messageOf(step, pointer) {
 function promptOf(input) {
   if (typeof input === "string") return { prompt: input };
   if (!Array.isArray(input)) return { messages: [messageOf(input, "/input")] };
-  if (input.every((item) => item.type === "text")) return { messages: [{ role: "user", content: textOf(input) }] };
+  if (input.every((item) => item.type === "text"))
+    return { messages: [{ role: "user", content: textOf(input) }] };
   const messages = [];
   for (const [place, step] of input.entries()) {
     const { role, content } = messageOf(step, `/input/${place}`);
@@ -138,7 +160,12 @@ const callOf = ({ toolCallId, toolName, input }) => ({ id: toolCallId, name: too
 
 async function told(result) {
   const [text, calls, usage] = await Promise.all([result.text, result.toolCalls, result.usage]);
-  return { type: "end", text, calls: calls.filter((one) => !one.providerExecuted).map(callOf), usage: usage.raw ?? null };
+  return {
+    type: "end",
+    text,
+    calls: calls.filter((one) => !one.providerExecuted).map(callOf),
+    usage: usage.raw ?? null,
+  };
 }
 
 async function streamed(call, settings, leave, tell) {
@@ -156,12 +183,17 @@ async function answer(call, tell, signal) {
   const { api_key: apiKey, base_url, api_version, headers } = call;
   const stop = new AbortController();
   const leave = () => stop.abort();
-  const timer = setTimeout(() => stop.abort(new DOMException("the time-out is over", "TimeoutError")), call.timeout_ms);
+  const timer = setTimeout(
+    () => stop.abort(new DOMException("the time-out is over", "TimeoutError")),
+    call.timeout_ms,
+  );
   signal.addEventListener("abort", leave);
   try {
     const google = createGoogleGenerativeAI({ apiKey, baseURL: `${base_url}/${api_version}`, headers });
     const settings = { ...settingsOf(call, google), abortSignal: stop.signal };
-    return call.stream ? await streamed(call, settings, leave, tell) : await told(await generateText(settings));
+    return call.stream
+      ? await streamed(call, settings, leave, tell)
+      : await told(await generateText(settings));
   } catch (error) {
     return error instanceof Unsupported ? error.told : errorOf(error);
   } finally {
@@ -182,7 +214,7 @@ const KINDS = {
 };
 
 function errorOf(error) {
-  const last = error.lastError ?? error;  // AI_RetryError has it
+  const last = error.lastError ?? error; // AI_RetryError has it
   const status = last.statusCode;
   const reason = last.data?.error ?? {};
   const chain = [last, last.cause, last.cause?.cause].filter(Boolean);

@@ -5,9 +5,9 @@
 //       return { type: "end", text: "Hello" };
 //     });
 //
-// What `answer` throws is a fault of the driver; what the client throws is told by `failed`. `signal` aborts when
-// the harness wants no more of the call, which then ends in any case. Messages go to the descriptor that CONFORMANCE_FD names, if it does, so
-// that whatever a client prints on stdout is a log.
+// What `answer` throws is a fault of the driver; what the client throws is told by `failed`. `signal` aborts
+// when the harness wants no more of the call, which then ends in any case. Messages go to the descriptor that
+// CONFORMANCE_FD names, if it does, so that whatever a client prints on stdout is a log.
 
 import { existsSync, readFileSync, writeSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -39,12 +39,22 @@ export async function drive(ready, answer) {
       return events;
     };
     running.set(call.id, stop);
-    const broken = ({ name, message, stack }) => ({ type: "fault", message: `${name}: ${message}`, traceback: stack });
+    const broken = ({ name, message, stack }) => ({
+      type: "fault",
+      message: `${name}: ${message}`,
+      traceback: stack,
+    });
     const told = await Promise.race([answer(call, tell, stop.signal).catch(broken), stopped]);
     running.delete(call.id);
     say({ id: call.id, events, ...told });
   };
-  say({ type: "ready", protocol: 1, language: "javascript", runtime: `node ${process.versions.node}`, ...ready });
+  say({
+    type: "ready",
+    protocol: 1,
+    language: "javascript",
+    runtime: `node ${process.versions.node}`,
+    ...ready,
+  });
   for await (const line of createInterface({ input: process.stdin })) {
     const message = JSON.parse(line);
     if (message.type === "stop") break;
@@ -79,7 +89,9 @@ export class Unsupported extends Error {
 // A package of npm as the folder sees it in which the driver was started, and its version.
 export async function installed(name) {
   const places = createRequire(join(process.cwd(), "driver.mjs")).resolve.paths(name) ?? [];
-  const folder = places.map((place) => join(place, name)).find((place) => existsSync(join(place, "package.json")));
+  const folder = places
+    .map((place) => join(place, name))
+    .find((place) => existsSync(join(place, "package.json")));
   if (!folder) {
     console.error(`${name} is not installed in ${process.cwd()} or above; run there: npm install ${name}`);
     process.exit(1);

@@ -53,7 +53,8 @@ async function answer(call, tell) {
     return { type: "end" };
   } catch (error) {
     const status = error.status ?? error.statusCode;
-    const kind = error.cause?.name === "TimeoutError" ? "timeout" : (KINDS[error.name] ?? (status ? "api" : "other"));
+    const kind =
+      error.cause?.name === "TimeoutError" ? "timeout" : (KINDS[error.name] ?? (status ? "api" : "other"));
     return failed(error, kind, { status, code: error.error?.code ?? error.error?.error?.code });
   }
 }

@@ -67,7 +67,7 @@ def _http_options(call: Message) -> Message:
     if call.get("headers"):
         options["headers"] = call["headers"]
     if call["retries"] == "off":
-        options["retry_options"] = {"attempts": 0}  # 1 is the same by its documentation, and one retry in 2.x
+        options["retry_options"] = {"attempts": 1}
     return options
 
 
