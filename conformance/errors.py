@@ -12,6 +12,7 @@ A run goes through these steps; beside each, what may end it:
     serve              PortTaken, AddressRefused                  usage (2)
     read the cases     CaseBroken                                 a fault of the file (2)
     read what is known KnownBroken                                a fault of the file (2)
+    name a driver      DriverUnknown                              usage (2)
     drive a client     TesteeMissing, TesteeNotReady,
                        TesteeBroken                               a client that cannot be driven (4)
     tell the outcome   OutputLost                                 usage (2)
@@ -32,6 +33,7 @@ __all__ = [
     "CassetteMiss",
     "ConformanceError",
     "DataFolderMissing",
+    "DriverUnknown",
     "KeyMissing",
     "KnownBroken",
     "NothingToDo",
@@ -354,6 +356,27 @@ class KnownBroken(ConformanceError):
     @property
     def hint(self) -> str:
         return "Mend the entry, or have the list written again: --write-known FILE. README.md shows one."
+
+
+@dataclass(eq=False)
+class DriverUnknown(ConformanceError):
+    """No bundled driver has this name."""
+
+    name: str
+    names: Sequence[str]
+    nearest: str = ""
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return f"there is no bundled driver {self.name!r}; there are {', '.join(self.names)}"
+
+    @property
+    def hint(self) -> str:
+        if self.nearest:
+            return f"Did you mean {self.nearest}?"
+        return (
+            "A driver of your own is given as a command after --; gemini-conformance testee new writes one."
+        )
 
 
 @dataclass(eq=False)

@@ -41,7 +41,8 @@ class _Collector:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        self._take(session.config.stash.get(plugin.CLOSING, list[Line]()))
+        if plugin.CLOSING in session.config.stash:
+            self._take(session.config.stash[plugin.CLOSING])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

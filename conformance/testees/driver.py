@@ -6,26 +6,40 @@
         tell({"event_type": "interaction.created", ...})       # an event, as the client handed it over
         return {"type": "end", "text": "Hello"}
 
-Each call is a task of one event loop. A task that raises is answered by `fault`, one that is cancelled by an
-error of the kind `cancelled`.
+Each call is a task of one event loop; what blocks runs `in_thread`. A task that raises is answered by
+`fault`, one that is cancelled by an error of the kind `cancelled`. What the client raised is told as an error
+by `failed`, its objects as JSON by `dumped`. Messages go to the descriptor that CONFORMANCE_FD names, if it
+does, so that whatever a client prints on stdout is a log.
 """
 
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, BinaryIO, TypeAlias
 
 from conformance.testees.protocol import PROTOCOL, Message, write_message
 
-__all__ = ["Tell", "cancelled", "drive"]
+__all__ = ["Tell", "cancelled", "drive", "dumped", "failed", "in_thread", "kind_of"]
 
 Tell: TypeAlias = Callable[[Any], int]
 _Answer: TypeAlias = Callable[[Message, Tell], Awaitable[Message]]
+_Say: TypeAlias = Callable[[Mapping[str, Any]], None]
+
+_KINDS = {
+    "TimeoutError": "timeout",
+    "TimeoutException": "timeout",
+    "TransportError": "transport",
+    "ConnectionError": "transport",
+    "JSONDecodeError": "parse",
+    "UnicodeDecodeError": "parse",
+}
+"""What an exception is, by the name of its class or of one above it: HTTPX's come from several packages."""
 
 
 def cancelled(events: int) -> Message:
@@ -33,22 +47,82 @@ def cancelled(events: int) -> Message:
     return {"type": "error", "events": events, "kind": "cancelled", "message": "the call was cancelled"}
 
 
+def dumped(value: Any) -> Message:
+    """Give a client's object as its user would dump it, with the name of its type.
+
+    A pydantic model gives what it has, under the names of the API; what was never set stays out.
+    """
+    if not hasattr(value, "model_dump"):
+        return {"value": value}
+    shown = value.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return {"value": shown, "native": type(value).__name__}
+
+
+def failed(
+    error: BaseException, kind: str, *, status: int | None = None, code: str | int | None = None
+) -> Message:
+    """Give the message of an error that the client's user sees."""
+    causes = [f"{type(cause).__name__}: {cause}" for cause in _chain(error)][1:]
+    shown = {"type": "error", "kind": kind, "message": str(error) or type(error).__name__}
+    return {**shown, "native": type(error).__name__, "status": status, "code": code, "cause": causes}
+
+
+def kind_of(error: BaseException, kinds: Mapping[str, str]) -> str:
+    """Say what an exception is by its class, or by that of what it comes from; "other" for all else.
+
+    kinds: the client's own classes, by name.
+    """
+    names = (parent.__name__ for one in _chain(error) for parent in type(one).__mro__)
+    known = {**_KINDS, **kinds}
+    return next((known[name] for name in names if name in known), "other")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+async def in_thread(work: Callable[[], Message]) -> Message:
+    """Run what blocks in a thread of its own, for which nobody waits once its call is cancelled."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Message] = loop.create_future()
+
+    def finish(give: Callable[[Any], None], what: Any) -> None:
+        if not done.done():
+            give(what)
+
+    def run() -> None:
+        try:
+            give, what = done.set_result, work()
+        except Exception as error:  # noqa: BLE001  it is raised where it is awaited
+            give, what = done.set_exception, error  # type: ignore[assignment]
+        with contextlib.suppress(RuntimeError):  # the loop is gone
+            loop.call_soon_threadsafe(finish, give, what)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await done
+
+
 def drive(ready: Mapping[str, Any], answer: _Answer) -> None:
-    """Speak the protocol on stdin and stdout until told to stop."""
-    asyncio.run(_drive(ready, answer))
+    """Speak the protocol on stdin, and stdout or CONFORMANCE_FD, until told to stop."""
+    told = os.environ.get("CONFORMANCE_FD")
+    asyncio.run(_drive(ready, answer, _saying(os.fdopen(int(told), "wb") if told else sys.stdout.buffer)))
 
 
-async def _drive(ready: Mapping[str, Any], answer: _Answer) -> None:
+async def _drive(ready: Mapping[str, Any], answer: _Answer, say: _Say) -> None:
     loop = asyncio.get_running_loop()
     inbox: asyncio.Queue[Message] = asyncio.Queue()
     threading.Thread(target=_listen, args=(loop, inbox), daemon=True).start()
-    _say({"type": "ready", "protocol": PROTOCOL, **ready})
+    say({"type": "ready", "protocol": PROTOCOL, **ready})
     tasks: dict[str, asyncio.Task[None]] = {}
     while (message := await inbox.get()).get("type") != "stop":
         name = str(message.get("id"))
         match message.get("type"):
             case "call":
-                tasks[name] = loop.create_task(_answer_one(message, answer))
+                tasks[name] = loop.create_task(_answer_one(message, answer, say))
                 tasks[name].set_name(name)
                 tasks[name].add_done_callback(lambda task: tasks.pop(task.get_name(), None))
             case "cancel" if name in tasks:
@@ -66,14 +140,14 @@ def _listen(loop: asyncio.AbstractEventLoop, inbox: "asyncio.Queue[Message]") ->
         loop.call_soon_threadsafe(inbox.put_nowait, {"type": "stop"})
 
 
-async def _answer_one(call: Message, answer: _Answer) -> None:
+async def _answer_one(call: Message, answer: _Answer, say: _Say) -> None:
     start, told = time.monotonic(), 0
 
     def tell(value: Any) -> int:
         nonlocal told
         told += 1
         at_ms = round((time.monotonic() - start) * 1000, 1)
-        _say({"type": "event", "id": call["id"], "seq": told, "value": value, "at_ms": at_ms})
+        say({"type": "event", "id": call["id"], "seq": told, **dumped(value), "at_ms": at_ms})
         return told
 
     try:
@@ -83,10 +157,16 @@ async def _answer_one(call: Message, answer: _Answer) -> None:
     except Exception as error:  # noqa: BLE001  whatever it is, the harness is told
         shown = f"{type(error).__name__}: {error}"
         message = {"type": "fault", "message": shown, "traceback": traceback.format_exc()}
-    _say({"id": call["id"], "events": told, **message})
+    say({"id": call["id"], "events": told, **message})
 
 
-def _say(message: Mapping[str, Any]) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.buffer.write(write_message(message))
-        sys.stdout.buffer.flush()
+def _saying(out: BinaryIO) -> _Say:
+    """Give what writes messages, from any thread."""
+    lock = threading.Lock()
+
+    def say(message: Mapping[str, Any]) -> None:
+        with lock, contextlib.suppress(BrokenPipeError):
+            out.write(write_message(message))
+            out.flush()
+
+    return say

@@ -205,6 +205,8 @@ class ClientRun:
         played.ending = delivered.ending
         if delivered.ending == "fault":
             played.fault = f"the driver failed: {str(delivered.last.get('message'))[:300]}"
+        if delivered.ending == "unsupported" and delivered.last.get("pointer"):
+            played.unsayable = f"the client has no way to say it: {str(delivered.last.get('reason'))[:200]}"
         told = json.dumps([delivered.last, *delivered.events])
         found = misses(act, delivered, told=told, log=self._testee.log, closed=closed)
         played.add(act, list(found))
@@ -231,7 +233,11 @@ class ClientRun:
 
 @dataclass(slots=True, eq=False)
 class Played:
-    """What came of a case, or of every turn of a conversation."""
+    """What came of a case, or of every turn of a conversation.
+
+    fault: how the driver failed. unsayable: what the client has no way to say.
+    problem: why a conversation ended early.
+    """
 
     subject: Subject
     key: str
@@ -240,6 +246,7 @@ class Played:
     unconfirmed: int = 0
     ending: str = ""
     fault: str = ""
+    unsayable: str = ""
     problem: str = ""
     seconds: float = 0.0
 
@@ -253,6 +260,9 @@ class Played:
         """Judge it; give its lines, and the branches of the schemas that it has shown."""
         if self.fault:
             line = case_line(self.subject, "untestable", problem=self.fault, seconds=self.seconds)
+            return [line], frozenset()
+        if self.unsayable:
+            line = case_line(self.subject, "not-applicable", problem=self.unsayable, seconds=self.seconds)
             return [line], frozenset()
         name = subject_of(self.subject)
         exchanges = [exchange for act in self.acts for exchange in act.exchanges()]
