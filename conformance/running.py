@@ -42,7 +42,8 @@ class _Collector:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if plugin.CLOSING in session.config.stash:
-            self._take(session.config.stash[plugin.CLOSING])
+            lines = session.config.stash[plugin.CLOSING]
+            self._take(lines)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

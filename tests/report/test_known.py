@@ -40,6 +40,7 @@ def case(
         "judges": "SSE-007",
         "outcome": outcome or worst,
         "problem": problem,
+        "hint": "",
         "ending": "end",
         "exit_code": 0,
         "requests": 1,
