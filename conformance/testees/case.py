@@ -23,6 +23,8 @@ from conformance.errors import CaseBroken
 __all__ = ["CASES", "Case", "Expectation", "Framing", "Reply", "case_files", "read_cases"]
 
 CASES = Path(__file__).parent / "cases"
+TIMEOUT_MS = 30_000
+"""How long a call may take where the case does not say: a client that reads byte by byte takes its time."""
 _STREAMS = "streams.yaml"
 _CALL = {"model": "gemini-3.5-flash", "input": "Hello"}
 
@@ -149,7 +151,7 @@ class Case:
     expect: Expectation
     harm: str = ""
     prepare: Mapping[str, Any] | None = None
-    timeout_ms: int = 10_000
+    timeout_ms: int = TIMEOUT_MS
     retries: str = "off"
     cancel: Mapping[str, int] | None = None
 
@@ -241,7 +243,7 @@ def _case(path: Path, name: str, entry: Mapping[str, Any], streams: Mapping[str,
         expect=expect,
         harm=entry.get("harm", ""),
         prepare=entry.get("prepare"),
-        timeout_ms=call.get("timeout_ms", 10_000),
+        timeout_ms=call.get("timeout_ms", TIMEOUT_MS),
         retries=call.get("retries", "off"),
         cancel=call.get("cancel"),
     )

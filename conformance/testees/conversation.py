@@ -145,7 +145,12 @@ def _unfit(scenario: Scenario) -> str:
             ("a key that is wrong or missing", call.key != "good"),
             ("a query of its own", bool(call.query.keys() - {"alt"})),
             ("headers of its own", bool(call.headers.keys() - {HEADER})),
+            ("an answer that some clients continue by themselves", _is_continued(call)),
         ):
             if there:
                 return f"its call {call.name} has {what}"
     return ""
+
+
+def _is_continued(call: ScenarioCall) -> bool:
+    return any("continuation_token" in path for path in call.bind.values())

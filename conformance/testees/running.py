@@ -200,16 +200,23 @@ class ClientRun:
 
     def _conclude(self, act: Act, delivered: Delivered, played: "Played", *, closed: bool) -> None:
         """Take an act off the stage, and find what is wrong in it."""
-        played.unconfirmed += self._stage.unconfirmed(act)
-        self._stage.close(act)
+        unconfirmed = self._stage.unconfirmed(act)
+        if unconfirmed:
+            played.unclear = (
+                f"{unconfirmed} cuts could not be confirmed: the client may have read their parts as one"
+            )
         played.ending = delivered.ending
         if delivered.ending == "fault":
             played.fault = f"the driver failed: {str(delivered.last.get('message'))[:300]}"
         if delivered.ending == "unsupported" and delivered.last.get("pointer"):
             played.unsayable = f"the client has no way to say it: {str(delivered.last.get('reason'))[:200]}"
         told = json.dumps([delivered.last, *delivered.events])
-        found = misses(act, delivered, told=told, log=self._testee.log, closed=closed)
-        played.add(act, list(found))
+        found = list(misses(act, delivered, told=told, log=self._testee.log, closed=closed))
+        if _timed_out(delivered) and act.case.expect.ending == "end" and self._stage.still_sending(act):
+            played.unclear = "the time-out came while the answer was still on its way, piece by piece"
+            found = [miss for miss in found if miss.requirement == KEYS]
+        self._stage.close(act)
+        played.add(act, found)
 
     def _ask(self, act: Act, name: str) -> Delivered:
         case = act.case
@@ -235,15 +242,15 @@ class ClientRun:
 class Played:
     """What came of a case, or of every turn of a conversation.
 
-    fault: how the driver failed. unsayable: what the client has no way to say.
-    problem: why a conversation ended early.
+    unclear: why nothing follows from what was seen. fault: how the driver failed.
+    unsayable: what the client has no way to say. problem: why a conversation ended early.
     """
 
     subject: Subject
     key: str
     acts: list[Act] = field(default_factory=list)
     found: list[tuple[Act, Miss, int]] = field(default_factory=list)
-    unconfirmed: int = 0
+    unclear: str = ""
     ending: str = ""
     fault: str = ""
     unsayable: str = ""
@@ -273,12 +280,9 @@ class Played:
         report.findings += [_verdict(act.case, miss, first, trace) for act, miss, first in self.found]
         judged = {act.case.judges for act in self.acts} or {KEYS}
         judged |= {SENDS} if DELIVERS in judged else set()
-        if self.unconfirmed and not self.found:
-            message = (
-                f"{self.unconfirmed} cuts could not be confirmed: the client may have read the parts as one"
-            )
+        if self.unclear and not self.found:
             place = Place(0, "response")
-            report.findings.append(Verdict("inconclusive", place, "", message, min(judged), "client"))
+            report.findings.append(Verdict("inconclusive", place, "", self.unclear, min(judged), "client"))
         blamed = {verdict.requirement for verdict in report.findings}
         report.passes.update(name for name in sorted({*judged, KEYS}) if name not in blamed)
         shown = Trace.of([redact(exchange, [self.key]) for exchange in exchanges], name)
@@ -301,6 +305,10 @@ class Played:
             if verdict.place.exchange < last:
                 return verdict.place.side == "request" and not act.case.expect.sends
         return False
+
+
+def _timed_out(delivered: Delivered) -> bool:
+    return delivered.ending == "hung" or delivered.last.get("kind") == "timeout"
 
 
 def _verdict(case: Case, miss: Miss, first: int, trace: Trace) -> Verdict:

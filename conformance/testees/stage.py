@@ -191,6 +191,11 @@ class Stage:
         """Count the cuts of a case of which nobody can tell whether the client read its parts apart."""
         return sum(one.unconfirmed for one in self.ledger.deliveries(act.key) if not one.left)
 
+    def still_sending(self, act: Act) -> bool:
+        """Whether a client left a delivery before its end though it read all the time."""
+        found = self.ledger.deliveries(act.key)
+        return any(not one.whole and not one.unconfirmed for one in found)
+
     def left(self, act: Act, limit_s: float = 3.0) -> bool:
         """Wait until the client has closed the connection of a planned delivery; False when it does not."""
         end = time.monotonic() + limit_s
