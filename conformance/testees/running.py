@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from conformance.contract.coverage import Coverage
@@ -19,14 +20,15 @@ from conformance.contract.registry import registry
 from conformance.errors import TesteeBroken
 from conformance.judge.judge import judge
 from conformance.judge.verdict import Outcome, Verdict, worst
-from conformance.report.record import Line, coverage_line, exchange_lines, report_lines
+from conformance.report.record import Line, coverage_line, exchange_lines, kept_whole, report_lines
 from conformance.server import serving
 from conformance.testees.case import Case
 from conformance.testees.judging import KEYS, Miss, misses, outcome_for
 from conformance.testees.process import Delivered, Testee
 from conformance.testees.protocol import Message
 from conformance.testees.stage import Act, Stage
-from conformance.wire.redaction import redact
+from conformance.wire.exchange import Exchange
+from conformance.wire.redaction import redact, redact_text
 from conformance.wire.trace import UNREADABLE, Place, Trace
 
 __all__ = ["run_cases", "testee_line"]
@@ -95,14 +97,16 @@ class _Player:
             more_s = _GRACE_S if case.retries == "off" else _RETRIES_S
             delivered = self._testee.ask(self._call(act), case.timeout_ms / 1000 + more_s)
         except TesteeBroken as error:
-            return [_case_line(case, "untestable", problem=str(error), exit_code=4)]
+            call = self._told_call(act)
+            return [_case_line(case, "untestable", problem=str(error), exit_code=4, call=call)]
         closed = not case.expect.closes or self._stage.left(act)
         seconds = time.monotonic() - start
         unconfirmed = self._stage.unconfirmed(act)
         self._stage.close(act)
         if delivered.ending == "fault":
             problem = f"the driver failed: {str(delivered.last.get('message'))[:300]}"
-            return [_case_line(case, "untestable", problem=problem, seconds=seconds)]
+            call = self._told_call(act)
+            return [_case_line(case, "untestable", problem=problem, seconds=seconds, call=call)]
         told = json.dumps([delivered.last, *delivered.events])
         found = misses(act, delivered, told=told, log=self._testee.log, closed=closed)
         return self._lines(act, delivered, list(found), seconds, unconfirmed)
@@ -115,14 +119,20 @@ class _Player:
         return ", ".join(lacking)
 
     def _call(self, act: Act) -> Message:
-        case = act.case
-        call = {
+        return {
             "type": "call",
             "id": act.key.removesuffix("-of-a-case").replace("key", "call"),
-            "operation": f"interactions.{case.operation}",
-            "stream": case.stream,
             "base_url": self._origin,
             "api_key": act.key,
+            **self._told_call(act),
+        }
+
+    def _told_call(self, act: Act) -> Message:
+        """Give the call of a case as far as it is the same in every run."""
+        case = act.case
+        call = {
+            "operation": f"interactions.{case.operation}",
+            "stream": case.stream,
             "api_version": self._api_version,
             "arguments": act.arguments,
             "timeout_ms": case.timeout_ms,
@@ -147,9 +157,29 @@ class _Player:
         report.passes.update(name for name in (case.judges, KEYS) if name not in blamed)
         shown = Trace.of([redact(exchange, [act.key]) for exchange in exchanges], case.id)
         outcome = worst(report.outcomes().values())
-        line = _case_line(case, outcome, seconds=seconds, requests=len(act.seen), ending=delivered.ending)
+        line = _case_line(
+            case,
+            outcome,
+            seconds=seconds,
+            requests=len(act.seen),
+            ending=delivered.ending,
+            call=self._told_call(act),
+        )
         kept = [call.exchange for call in shown.calls]
-        return [line, *exchange_lines(case.id, kept), *report_lines(case.id, report, shown)]
+        lines = self._whole(act, kept) if kept_whole(report.findings) else exchange_lines(case.id, kept)
+        return [line, *lines, *report_lines(case.id, report, shown)]
+
+    def _whole(self, act: Act, exchanges: list[Exchange]) -> Iterator[Line]:
+        """Give all that is needed to serve the same again: answers whole, how they went out, those unasked."""
+        more = self._stage.unasked(act)
+        exchanges = [*exchanges, *(replace(redact(one.exchange, [act.key]), request=None) for one in more)]
+        deliveries = [
+            {**one.delivery, "head": redact_text(one.delivery["head"], [act.key])}
+            for one in [*act.seen, *more]
+        ]
+        numbers = range(len(exchanges))
+        for line in exchange_lines(act.case.id, exchanges, whole=numbers, deliveries=deliveries):
+            yield line if line["exchange"] < len(act.seen) else {**line, "unasked": True}
 
 
 def _verdict(case: Case, miss: Miss, trace: Trace) -> Verdict:
@@ -172,8 +202,9 @@ def _case_line(
     seconds: float = 0.0,
     requests: int = 0,
     ending: str = "",
+    call: Message | None = None,
 ) -> Line:
-    return {
+    line = {
         "type": "case",
         "subject": case.id,
         "title": case.title,
@@ -185,3 +216,4 @@ def _case_line(
         "requests": requests,
         "seconds": round(seconds, 4),
     }
+    return line if call is None else {**line, "call": call}
