@@ -6,7 +6,7 @@ from pathlib import Path
 from conformance.commands.shared import Output, positive
 from conformance.errors import NothingToDo, UsageRefused
 from conformance.report.record import default_path, header_line
-from conformance.report.text import render_client, render_total
+from conformance.report.text import render_record
 from conformance.testees.case import read_cases, select
 from conformance.testees.process import Testee
 from conformance.testees.running import run_cases
@@ -60,11 +60,6 @@ def run(options: argparse.Namespace) -> int:
             code = output.close(strict=options.strict)
     if output.printed:
         return code
-    tally = output.tally
-    print("\n".join(render_client(tally, verbose=options.verbose)))
-    played = [line for line in tally.cases if line["outcome"] != "not-applicable"]
-    good = sum(line["outcome"] in ("pass", "warn", "known") for line in played)
-    total = render_total(tally, subjects=f"{good} of {len(played)} cases · {name} · seed {options.seed}")
-    print(total if code != 5 else f"{total} · not enough evidence")
+    print("\n".join(render_record(header, output.tally, code, verbose=options.verbose)))
     output.tell_record()
     return code

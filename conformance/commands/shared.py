@@ -45,7 +45,11 @@ class JsonOutput:
     def close(self, footer: Line) -> None:
         """Print the last line and the exit code."""
         self.add(footer)
-        print("\n],", f'"exit_code": {footer["exit_code"]}}}', file=self._out)
+        self.end(footer["exit_code"])
+
+    def end(self, exit_code: int) -> None:
+        """Print the exit code alone, for a run that was cut off."""
+        print("\n],", f'"exit_code": {exit_code}}}', file=self._out)
 
 
 class Output:
@@ -57,6 +61,7 @@ class Output:
     """
 
     def __init__(self, header: Line, *, parties: tuple[str, ...], path: Path | None, as_json: bool) -> None:
+        header = {**header, "parties": list(parties)}
         self.tally = Tally(parties=parties)
         self.printed = JsonOutput(header) if as_json else None
         self.record = Record(path, header)

@@ -170,7 +170,7 @@ class _Player:
         return [line, *lines, *report_lines(case.id, report, shown)]
 
     def _whole(self, act: Act, exchanges: list[Exchange]) -> Iterator[Line]:
-        """Give all that is needed to serve the same again: answers whole, how they went out, those unasked."""
+        """Give what serving the same again takes: whole answers, their deliveries, those nobody asked for."""
         more = self._stage.unasked(act)
         exchanges = [*exchanges, *(replace(redact(one.exchange, [act.key]), request=None) for one in more)]
         deliveries = [
