@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from conformance.contract.registry import Requirement, registry
 from conformance.report.findings import SHOWN, Told, findings, problems
+from conformance.report.record import Line
 from conformance.report.tally import Tally
 
 __all__ = [
