@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from conformance.report.findings import Told, findings, problems
 from conformance.report.summary import headline, subjects_of
 from conformance.report.tally import Tally
+from conformance.report.text import printable
 
 __all__ = ["render_github"]
 
@@ -40,7 +41,8 @@ def _message(told: Told) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    shown = "\n".join(map(printable, text.splitlines()))
+    return shown.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -55,10 +55,11 @@ def guide(told: Told, contents: Contents, header: Line) -> str:
 def index(header: Line, folders: Sequence[tuple[str, Told]]) -> str:
     """Write the README of the bundle."""
     about = ", ".join(header.get("targets") or header.get("paths") or ())
+    started = plain(header["started"])
     lines = [
         f"# Findings of gemini-conformance {plain(header['version'])}",
         "",
-        f"`{header['command']}` of {plain(about)}, {plain(header['started'])}. Each folder holds one finding:",
+        f"`{header['command']}` of {plain(about)}, {started}. Each folder holds one finding:",
         "what happened, what was expected, the bytes, and how to see it again without gemini-conformance.",
         "",
     ]
@@ -107,6 +108,10 @@ def _again(told: Told, contents: Contents) -> Iterator[str]:
     yield ""
     if contents.serves:
         yield from _call(contents)
+        if told.finding.first["side"] == "request":
+            yield "The fault lies in the request, so compare what `serve.py` prints of it with the call;"
+            yield "the answer was made for the request that came."
+            yield ""
     elif "call" in contents.summary:
         yield "The record does not hold the answers, so there is no server to try the call against."
         yield ""

@@ -5,7 +5,7 @@ from html import escape
 
 from conformance.report.findings import Told, findings, problems
 from conformance.report.record import Line
-from conformance.report.summary import headline, subjects_of
+from conformance.report.summary import headline, subjects_of, totals
 from conformance.report.tally import Tally
 from conformance.report.text import printable
 
@@ -53,12 +53,11 @@ def render_html(header: Line, tally: Tally, exit_code: int, *, cut_off: bool = F
 
 
 def _totals(tally: Tally) -> Iterator[str]:
-    cells = [f'<tr><td class="{name}">{name}</td><td>{count}</td></tr>' for name, count in _counts(tally)]
-    yield f"<table><tr><th>requirements</th><th></th></tr>{''.join(cells)}</table>"
-
-
-def _counts(tally: Tally) -> list[tuple[str, int]]:
-    return [(_text(name), count) for name, count in tally.counts().items()]
+    yield "<table><tr><th>requirements judged</th><th></th></tr>"
+    yield from (
+        f"<tr><td>{_outcome(name)}</td><td>{count}</td></tr>" for name, count in totals(tally).items()
+    )
+    yield "</table>"
 
 
 def _finding(told: Told) -> Iterator[str]:
@@ -85,19 +84,17 @@ def _problems(tally: Tally) -> Iterator[str]:
 
 def _drift(tally: Tally) -> Iterator[str]:
     if tally.drift:
-        told = "".join(f"<li>{times}× {_text(message)}</li>" for message, times in tally.drift.most_common())
-        yield f"<details><summary>Unknown to the contract; not a failure</summary><ul>{told}</ul></details>"
+        yield "<details><summary>What the contract does not know; not a failure</summary><ul>"
+        yield from (f"<li>{times}× {_text(message)}</li>" for message, times in tally.drift.most_common())
+        yield "</ul></details>"
 
 
 def _subjects(tally: Tally) -> Iterator[str]:
     lines = [*tally.scenarios, *tally.cases, *tally.files]
-    rows = [
-        f'<tr><td class="{_text(line["outcome"])}">{_text(line["outcome"])}</td>'
-        f"<td>{_text(line['subject'])}</td><td>{_text(line.get('title', ''))}</td></tr>"
-        for line in lines
-    ]
     yield f"<details><summary>Everything that was judged ({len(lines)})</summary><table>"
-    yield from rows
+    for line in lines:
+        cells = (_outcome(line["outcome"]), _text(line["subject"]), _text(line.get("title", "")))
+        yield f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
     yield "</table></details>"
 
 

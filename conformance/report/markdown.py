@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from conformance.report.findings import Told, findings, problems
 from conformance.report.record import Line
-from conformance.report.summary import headline, subjects_of
+from conformance.report.summary import headline, subjects_of, totals
 from conformance.report.tally import Tally
 
 __all__ = ["code", "fenced", "plain", "render_markdown"]
@@ -41,8 +41,8 @@ def render_markdown(header: Line, tally: Tally, exit_code: int, *, cut_off: bool
 
 
 def _totals(tally: Tally) -> Iterator[str]:
-    counts = {name: count for name, count in tally.counts().items() if name not in ("excluded", "pending")}
-    if not tally.judged:
+    counts = totals(tally)
+    if not counts:
         return
     yield ""
     yield f"| {' | '.join(counts)} |"

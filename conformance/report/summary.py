@@ -2,18 +2,25 @@
 
 from collections import Counter
 
+from conformance.judge.verdict import OUTCOMES
 from conformance.report.tally import Tally
 
-__all__ = ["headline", "subjects_of"]
+__all__ = ["headline", "subjects_of", "totals"]
 
 _ENDINGS = {
     0: "conforms",
     1: "findings",
-    2: "could not be read",
+    2: "a file could not be read",
     3: "the harness failed",
     4: "the client could not be driven",
     5: "not enough evidence",
 }
+
+
+def totals(tally: Tally) -> dict[str, int]:
+    """How many of the requirements that were judged ended with which outcome, worst first."""
+    counts = Counter(tally.outcomes.values())
+    return {name: counts[name] for name in OUTCOMES if counts[name]}
 
 
 def headline(tally: Tally, exit_code: int) -> str:
