@@ -78,7 +78,8 @@ def _finding(told: Told) -> Iterator[str]:
 
 def _problems(tally: Tally) -> Iterator[str]:
     for found in problems(tally):
-        yield f"<section><h2>{_outcome(found.outcome)} {_text(found.subject)}</h2><p>{_text(found.message)}</p>"
+        yield f"<section><h2>{_outcome(found.outcome)} {_text(found.subject)}</h2>"
+        yield f"<p>{_text(found.message)}</p>"
         yield f"<p>{_text(found.hint)}</p></section>" if found.hint else "</section>"
 
 

@@ -160,7 +160,7 @@ TEXT = (
 def test_the_server_of_a_bundle_shows_the_fault_again(
     client: str, case: str, wrong: dict[str, Any], right: dict[str, Any]
 ) -> None:
-    """The wrong client fails as it did, the control client is fine, on the same server of the standard library."""
+    """The wrong client fails as it did and the control client is fine, on the same server."""
     found = bundled(client, case)
     with served(found) as server:
         again = called(found, [*WRONG, client], server.url)
@@ -211,9 +211,11 @@ def test_a_reset_is_a_reset() -> None:
     """Not an end: the kernel says so, after everything that was sent before it."""
     found = bundled("takes-cuts-for-success", "errors/reset")
     got = b""
-    with served(found) as server, closing(sent(server.url)) as peer, pytest.raises(ConnectionResetError):
-        while more := peer.recv(65536):
-            got += more
+    with served(found) as server, closing(sent(server.url)) as peer:
+        while got.count(b"event: ") < 4 or not got.endswith(b"\r\n"):
+            got += peer.recv(65536)
+        with pytest.raises(ConnectionResetError):
+            peer.recv(65536)
     assert got.count(b"event: ") == 4
 
 
@@ -269,7 +271,7 @@ def test_the_page_tells_everything() -> None:
         "python3 serve.py",
         "operation: `interactions.create`, streaming; API version `v1beta`",
         '  "input": "Hello"\n',
-        f"gemini-conformance client --only errors/no-completed -- {sys.executable} -m conformance.testees.wrong",
+        f"gemini-conformance client --only errors/no-completed -- {sys.executable} -m conformance.",
         "Open an issue",
         "gemini-conformance requirements IX-STREAM-044",
     ):
@@ -333,7 +335,7 @@ def test_the_request_of_a_bundle_shows_the_fault_again(
     assert port is not None
     with listening(behaviour) as server:
         (found / "request.sh").write_text(script.replace(port[0], server.url.removeprefix("http://")))
-        run = subprocess.run([found / "request.sh"], capture_output=True, text=True, timeout=30)
+        run = subprocess.run([found / "request.sh"], check=False, capture_output=True, text=True, timeout=30)
         (request,) = server.requests
     assert told in run.stdout + run.stderr
     assert request.body == (found / "request.bin").read_bytes() != b""
