@@ -175,7 +175,8 @@ def exchange_lines(
 ) -> Iterator[Line]:
     """The exchanges of a conversation, redacted by whoever made them.
 
-    whole: the exchanges whose bodies are kept to 8 MB; the others to 64 KB.
+    whole: the exchanges whose bodies are kept where they have no more than 8 MB. Of all others the first
+        64 KB are.
     deliveries: how the answer to each went out, where that is known.
     """
     for number, exchange in enumerate(exchanges):
@@ -192,15 +193,21 @@ def exchange_lines(
 
 
 def _body(body: bytes, most: int) -> Line:
-    """Give a body as members of a line: as text for people, in base64 where the text is not the same."""
-    kept = body[:most]
+    """Give a body as members of a line: as text for people, in base64 too where the text is not the same."""
     if len(body) > most:
-        kept = kept[: most - _begun_character(kept)]
-    text = kept.decode(errors="replace")
-    told = {"body": text if len(body) <= most else f"{text}…", "size": len(body)}
-    if text.encode() != kept:
-        told["body_base64"] = base64.b64encode(kept).decode()
-    return told
+        kept = body[:_LONGEST_BODY]
+        kept = kept[: len(kept) - _begun_character(kept)]
+        return {"body": f"{kept.decode(errors='replace')}…", "size": len(body), **_exactly(kept)}
+    return {"body": body.decode(errors="replace"), "size": len(body), **_exactly(body)}
+
+
+def _exactly(body: bytes) -> Line:
+    """Give the bytes in base64, where they are no text."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return {"body_base64": base64.b64encode(body).decode()}
+    return {}
 
 
 def _begun_character(text: bytes) -> int:
