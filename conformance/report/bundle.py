@@ -129,7 +129,9 @@ def _requirement(told: Told) -> str:
 
 
 def _slug(subject: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._]+", "-", subject).strip("-.")[-_LONGEST_NAME:].strip("-.") or "subject"
+    """Make the name of a folder of a subject: of a scenario without its target, of a path the end."""
+    name = subject.rpartition("[")[0] or subject
+    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[-_LONGEST_NAME:].strip("-.") or "subject"
 
 
 def _wanted(told: Told, kept: set[int], tally: Tally) -> set[int]:
@@ -201,7 +203,11 @@ def _finish(folder: _Folder, header: Line) -> None:
     if "call" in contents.summary:
         (path / "call.json").write_text(_json(contents.summary["call"]), encoding="utf-8")
     if contents.curls and header["command"] == "run":
-        lines = ["#!/bin/bash", "# Sends the requests again; -i shows the status and the headers.", ""]
+        lines = [
+            "#!/usr/bin/env bash",
+            "# Sends the requests again; -i shows the status and the headers.",
+            "",
+        ]
         lines += ['cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1', *contents.curls, ""]
         (path / "request.sh").write_text("\n".join(lines), encoding="utf-8")
         (path / "request.sh").chmod(0o755)

@@ -192,8 +192,11 @@ def _requests(contents: Contents) -> Iterator[str]:
         yield from fenced("gemini-conformance serve --port PORT", "sh")
         yield ""
     if contents.summary.get("file"):
-        command = ["gemini-conformance", "run", contents.summary["file"]]
-        command += ["--target", contents.summary["target"]]
+        file, target = contents.summary["file"], ["--target", contents.summary["target"]]
+        ours = file.startswith("scenarios/")
+        name = file.rpartition("/")[2].removesuffix(".scenario.yaml")
+        words = [*target, "--", "-k", name] if ours else [file, *target]
+        command = ["gemini-conformance", "run", *words]
         yield "With gemini-conformance:"
         yield ""
         yield from fenced(shlex.join(command), "sh")

@@ -283,7 +283,7 @@ def test_each_finding_of_a_subject_has_one_folder() -> None:
     """However often it was found; the folders are numbered worst first, and listed."""
     main(["report", str(GOLDEN / "run.ndjson"), "--bundle", "found"])
     names = sorted(path.name for path in Path("found").iterdir() if path.is_dir())
-    subject = "interactions-text_streamed-http-127.0.0.1-8000"
+    subject = "interactions-text_streamed"
     assert names == [f"001-IX-STREAM-012-{subject}", f"002-IX-USAGE-001-{subject}"]
     index = Path("found/README.md").read_text()
     assert [name for name in names if f"]({name}/README.md): " in index] == names
@@ -380,7 +380,7 @@ def test_only_a_bundle_is_replaced(capsys: pytest.CaptureFixture[str]) -> None:
     assert [path.name for path in Path("mine").iterdir()] == ["letter.txt"]
     for _ in range(2):
         assert main(["report", record, "--bundle", "found"]) == 2  # which is that of the record
-        Path("found", "001-IX-STREAM-012-interactions-text_streamed-http-127.0.0.1-8000", "more").touch()
+        Path("found", "001-IX-STREAM-012-interactions-text_streamed", "more").touch()
     assert main(["report", record, "--bundle", "found"]) == 2
     assert not list(Path("found").rglob("more"))
     assert sorted(path.name for path in Path().iterdir()) == ["file", "found", "mine"]
