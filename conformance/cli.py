@@ -31,6 +31,7 @@ COMMANDS = {
     "list": "show the scenarios and what they exercise",
     "requirements": "list the requirements, or explain one",
     "schemas": "list the schemas, or write them as an OpenAPI document",
+    "report": "show the record of a run again, or write a folder for each finding",
     "drift": "compare our contract with an OpenAPI document",
 }
 _TAKES_MORE = ("run", "client", "testee")

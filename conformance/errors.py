@@ -5,7 +5,7 @@ A run goes through these steps; beside each, what may end it:
     find the data      DataFolderMissing
     read the contract  SchemaBroken, RequirementBroken            a fault of the harness (3)
     read the input     PathMissing, NothingToDo, UsageRefused     a fault of the call (2)
-                       RecordingUnreadable                        a finding about the input (1)
+                       RecordingUnreadable, RecordBroken          a finding about the input (1)
                        ScenarioBroken, CassetteBroken             a fault of the file (2)
                        OpenapiUnusable                            a fault of the file (2)
     reach the target   TargetUnreachable, KeyMissing              not enough evidence (5), usage (2)
@@ -41,6 +41,7 @@ __all__ = [
     "OutputLost",
     "PathMissing",
     "PortTaken",
+    "RecordBroken",
     "RecordingUnreadable",
     "RequirementBroken",
     "ScenarioBroken",
@@ -193,6 +194,23 @@ class RecordingUnreadable(ConformanceError):
     @property
     def hint(self) -> str:
         return self.advice
+
+
+@dataclass(eq=False)
+class RecordBroken(ConformanceError):
+    """A file is no record of a run, or a line of it is broken; line 0 is the whole file."""
+
+    file: str
+    line: int
+    problem: str
+    exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        return _told(self.file, f"line {self.line}" if self.line else "", self.problem)
+
+    @property
+    def hint(self) -> str:
+        return "Give the file that `run`, `client` or `lint --record FILE` wrote, and do not edit it."
 
 
 @dataclass(eq=False)

@@ -5,6 +5,8 @@ import contextlib
 import io
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -106,7 +108,7 @@ def test_every_yaml_that_is_shown_is_yaml() -> None:
 
 def test_the_python_that_is_shown_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On our recordings, under the name that the page gives them."""
-    (shown,) = blocks(ROOT / "README.md", "python")
+    (shown,) = (block for block in blocks(ROOT / "README.md", "python") if "def test_" not in block)
     (tmp_path / "recordings").symlink_to(ROOT / "tests" / "recordings", target_is_directory=True)
     monkeypatch.chdir(tmp_path)
     told = io.StringIO()
@@ -121,6 +123,23 @@ def test_every_dependency_has_its_reason() -> None:
     told = re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     assert sorted(told) == sorted(re.split("[<>=~!]", one)[0] for one in needed)
+
+
+def test_the_test_that_is_shown_passes(tmp_path: Path) -> None:
+    """With the client that it names, in a suite of somebody else."""
+    pytest.importorskip("google.genai")
+    (shown,) = (block for block in blocks(ROOT / "README.md", "python") if "def test_" in block)
+    (tmp_path / "test_shown.py").write_text(shown)
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_shown.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
+    assert "1 passed" in run.stdout
 
 
 def test_every_command_is_told_of() -> None:

@@ -17,7 +17,7 @@ from conformance.commands.clients import (
 from conformance.commands.shared import Output, add_known_options, bookkeeping, positive, write_known
 from conformance.errors import UsageRefused
 from conformance.report.record import default_path, header_line
-from conformance.report.text import render_client, render_total
+from conformance.report.text import render_record
 from conformance.testees.case import Case
 from conformance.testees.once import run_once
 
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     if options.once:
         cases = [subject for subject in subjects if isinstance(subject, Case)] if options.only else []
         return _once(options, cases)
-    name, output, code = run_client(
+    output, code = run_client(
         asked_of(options, command),
         files,
         partial(_output, options),
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         pytest_options=options.pytest or (),
         strict=options.strict,
     )
-    return _told(options, output, name, code)
+    return _told(options, output, code)
 
 
 def _command(options: argparse.Namespace) -> list[str]:
@@ -94,7 +94,7 @@ def _once(options: argparse.Namespace, cases: Sequence[Case]) -> int:
         for line in run_once(options.rest, cases, show=show, seed=options.seed, limit_s=options.limit):
             output.take(line)
         code = output.close(strict=options.strict)
-    return _told(options, output, name, code)
+    return _told(options, output, code)
 
 
 def _output(options: argparse.Namespace, name: str, version: str) -> Output:
@@ -105,16 +105,11 @@ def _output(options: argparse.Namespace, name: str, version: str) -> Output:
     return Output(header, parties=("client",), path=path, as_json=options.format == "json", book=book)
 
 
-def _told(options: argparse.Namespace, output: Output, name: str, code: int) -> int:
+def _told(options: argparse.Namespace, output: Output, code: int) -> int:
     """Print what was found, where it is not printed yet; give the exit code."""
     write_known(options, output.book)
     if output.printed:
         return code
-    tally = output.tally
-    print("\n".join(render_client(tally, verbose=options.verbose)))
-    played = [line for line in tally.cases if line["outcome"] != "not-applicable"]
-    good = sum(line["outcome"] in ("pass", "warn", "known") for line in played)
-    total = render_total(tally, subjects=f"{good} of {len(played)} cases · {name} · seed {options.seed}")
-    print(total if code != 5 else f"{total} · not enough evidence")
+    print("\n".join(render_record(output.header, output.tally, code, verbose=options.verbose)))
     output.tell_record()
     return code

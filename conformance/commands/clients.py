@@ -91,8 +91,8 @@ def run_client(
     workers: str | None,
     pytest_options: Sequence[str],
     strict: bool,
-) -> tuple[str, Output, int]:
-    """Run cases on one client; give its name, what came of it, and the exit code.
+) -> tuple[Output, int]:
+    """Run cases on one client; give what came of it, and the exit code.
 
     opened: makes the output, once the name and the version of the client are known.
 
@@ -119,4 +119,4 @@ def run_client(
         )
         for fault in faults:
             output.take({"type": "fault", "message": fault})
-        return name, output, output.close(strict=strict)
+        return output, output.close(strict=strict)

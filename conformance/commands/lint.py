@@ -13,15 +13,20 @@ from conformance.judge.judge import judge
 from conformance.report.record import (
     Line,
     coverage_line,
+    exchange_lines,
     file_line,
     header_line,
+    kept_whole,
     report_lines,
 )
-from conformance.report.text import render_lint
+from conformance.report.text import render_record
 from conformance.wire.recording import Recording, find_files, read_all
+from conformance.wire.redaction import redact
 
 if TYPE_CHECKING:
     from conformance.contract.validation import Branch
+    from conformance.judge.verdict import Report
+    from conformance.wire.trace import Trace
 
 __all__ = ["add_arguments", "lint_lines", "run"]
 
@@ -60,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         code = output.close(strict=options.strict)
     write_known(options, book)
     if not output.printed:
-        print("\n".join(render_lint(output.tally, verbose=options.verbose)))
+        print("\n".join(render_record(header, output.tally, code, verbose=options.verbose)))
     return code
 
 
@@ -87,9 +92,18 @@ def lint_lines(options: argparse.Namespace) -> Iterator[list[Line]]:
             trace = recording.trace
             report = judge(trace, closed=options.closed, parties=parties)
             line = file_line(recording.file, form=recording.form, outcome=report.outcome)
-            yield [line, *report_lines(recording.file, report, trace)]
+            shown = _shown(recording.file, report, trace)
+            yield [line, *shown, *report_lines(recording.file, report, trace)]
             branches |= report.branches
     yield [coverage_line("", Coverage.of(branches))]
+
+
+def _shown(subject: str, report: "Report", trace: "Trace") -> Iterator[Line]:
+    """Give the exchanges that findings point to, without credentials."""
+    if wanted := kept_whole(report.findings):
+        exchanges = [redact(call.exchange) for call in trace.calls]
+        lines = exchange_lines(subject, exchanges, whole=wanted)
+        yield from (line for line in lines if line["exchange"] in wanted)
 
 
 def _with_progress(found: Iterator[T], total: int) -> Iterator[T]:

@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         path = folder / f"{re.sub(r'[^0-9a-z.]+', '-', name.lower()).strip('-')}.ndjson"
         start = time.monotonic()
         try:
-            _, output, code = run_client(
+            output, code = run_client(
                 asked_of(options, command),
                 files,
                 partial(_output, options, path, known.get(name)),

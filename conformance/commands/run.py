@@ -20,7 +20,7 @@ from conformance.report.record import (
     default_path,
     header_line,
 )
-from conformance.report.text import render_run, render_total
+from conformance.report.text import render_record
 from conformance.running import options_of, run_items
 from conformance.scenario.running import OWN_TARGETS
 
@@ -83,17 +83,11 @@ def run(options: argparse.Namespace) -> int:
         )
         for fault in faults:
             output.take({"type": "fault", "message": fault})
-        tally = output.tally
-        output.take(coverage_line("", tally.coverage))
+        output.take(coverage_line("", output.tally.coverage))
         code = output.close(strict=options.strict)
     write_known(options, book)
     if output.printed:
         return code
-    print("\n".join(render_run(tally, verbose=options.verbose)))
-    applicable = [line for line in tally.scenarios if line["outcome"] != "not-applicable"]
-    good = sum(line["outcome"] in ("pass", "warn", "known") for line in applicable)
-    total = render_total(tally, subjects=f"{good} of {len(applicable)} scenarios · seed {options.seed}")
-    little = "not enough evidence" if tally.scenarios else "no scenario was selected: not enough evidence"
-    print(total if code != 5 else f"{total} · {little}")
+    print("\n".join(render_record(header, output.tally, code, verbose=options.verbose)))
     output.tell_record()
     return code

@@ -52,7 +52,11 @@ class JsonOutput:
     def close(self, footer: Line) -> None:
         """Print the last line and the exit code."""
         self.add(footer)
-        print("\n],", f'"exit_code": {footer["exit_code"]}}}', file=self._out)
+        self.end(footer["exit_code"])
+
+    def end(self, exit_code: int) -> None:
+        """Print the exit code alone, for a run that was cut off."""
+        print("\n],", f'"exit_code": {exit_code}}}', file=self._out)
 
 
 class Output:
@@ -72,10 +76,11 @@ class Output:
         as_json: bool,
         book: Bookkeeping | None = None,
     ) -> None:
+        self.header = {**header, "parties": list(parties)}
         self.tally = Tally(parties=parties)
         self.book = book or Bookkeeping(Known(), _today())
-        self.printed = JsonOutput(header) if as_json else None
-        self.record = Record(path, header)
+        self.printed = JsonOutput(self.header) if as_json else None
+        self.record = Record(path, self.header)
 
     def __enter__(self) -> Self:
         return self

@@ -8,10 +8,11 @@ Each line is written when it happens, so that a run that is killed leaves what i
 footer is one that was cut off. `schemas/harness/record.json` describes the lines.
 """
 
+import base64
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -37,6 +38,7 @@ __all__ = [
     "file_line",
     "footer_line",
     "header_line",
+    "kept_whole",
     "our_version",
     "report_lines",
 ]
@@ -44,6 +46,8 @@ __all__ = [
 Line: TypeAlias = dict[str, Any]
 FORMAT = 1
 _LONGEST_BODY = 64 * 1024
+_LONGEST_WHOLE = 8 * 1024 * 1024
+_BLAMING = ("error", "fail", "untestable", "warn")
 
 
 def our_version() -> str:
@@ -157,42 +161,84 @@ def coverage_line(subject: str, coverage: Coverage) -> Line:
     return {"type": "coverage", "subject": subject, **coverage.to_json()}
 
 
-def exchange_lines(subject: str, exchanges: Iterable[Exchange]) -> Iterator[Line]:
-    """The exchanges of a conversation, redacted by whoever made them; bodies to 64 KB."""
+def kept_whole(findings: Iterable[Verdict]) -> frozenset[int]:
+    """Give the exchanges that red verdicts and warnings point to: what must be kept whole."""
+    return frozenset(verdict.place.exchange for verdict in findings if verdict.outcome in _BLAMING)
+
+
+def exchange_lines(
+    subject: str,
+    exchanges: Iterable[Exchange],
+    *,
+    whole: Collection[int] = (),
+    deliveries: Sequence[Line] = (),
+) -> Iterator[Line]:
+    """The exchanges of a conversation, redacted by whoever made them.
+
+    whole: the exchanges whose bodies are kept where they have no more than 8 MB. Of all others the first
+        64 KB are.
+    deliveries: how the answer to each went out, where that is known.
+    """
     for number, exchange in enumerate(exchanges):
-        yield {
+        most = _LONGEST_WHOLE if number in whole else _LONGEST_BODY
+        line = {
             "type": "exchange",
             "subject": subject,
             "exchange": number,
             "call": exchange.name,
-            "request": _request(exchange.request),
-            "response": _response(exchange.response),
+            "request": _request(exchange.request, most),
+            "response": _response(exchange.response, most),
         }
+        yield {**line, "delivery": deliveries[number]} if number < len(deliveries) else line
 
 
-def _body(body: bytes) -> str:
-    text = body[:_LONGEST_BODY].decode(errors="replace")
-    return text if len(body) <= _LONGEST_BODY else f"{text}…"
+def _body(body: bytes, most: int) -> Line:
+    """Give a body as members of a line: as text for people, in base64 too where the text is not the same."""
+    if len(body) > most:
+        kept = body[:_LONGEST_BODY]
+        kept = kept[: len(kept) - _begun_character(kept)]
+        return {"body": f"{kept.decode(errors='replace')}…", "size": len(body), **_exactly(kept)}
+    return {"body": body.decode(errors="replace"), "size": len(body), **_exactly(body)}
 
 
-def _request(request: Request | None) -> Line | None:
+def _exactly(body: bytes) -> Line:
+    """Give the bytes in base64, where they are no text."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return {"body_base64": base64.b64encode(body).decode()}
+    return {}
+
+
+def _begun_character(text: bytes) -> int:
+    """Count the bytes at the end that begin a character of UTF-8 and do not end it."""
+    for back in range(1, min(4, len(text) + 1)):
+        first = text[-back]
+        if first >= 0xC0:
+            return back if back < 2 + (first >= 0xE0) + (first >= 0xF0) else 0
+        if first < 0x80:
+            return 0
+    return 0
+
+
+def _request(request: Request | None, most: int) -> Line | None:
     if request is None:
         return None
     return {
         "method": request.method,
         "url": request.url,
         "headers": [list(pair) for pair in request.headers or ()],
-        "body": _body(request.body),
+        **_body(request.body, most),
     }
 
 
-def _response(response: Response | None) -> Line | None:
+def _response(response: Response | None, most: int) -> Line | None:
     if response is None:
         return None
     return {
         "status": response.status,
         "headers": [list(pair) for pair in response.headers or ()],
-        "body": _body(response.body),
+        **_body(response.body, most),
         "cut": response.cut,
     }
 

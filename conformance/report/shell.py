@@ -10,10 +10,11 @@ __all__ = ["curl"]
 _NOT_SENT_AGAIN = frozenset({"host", "content-length", "accept-encoding", "connection"})
 
 
-def curl(request: Mapping[str, Any]) -> str:
+def curl(request: Mapping[str, Any], *, body: str = "") -> str:
     """The command line that sends a recorded request again.
 
-    The key comes from the environment; that of the service is not sent to anyone else.
+    The key comes from the environment; that of the service is not sent to anyone else. `body` names a file
+    that holds the body, for what is sent byte for byte.
     """
     parts = ["curl", "-sS", "-N", "-X", request["method"], _quoted(request["url"])]
     service = (urlsplit(request["url"]).hostname or "").endswith(".googleapis.com")
@@ -25,7 +26,9 @@ def curl(request: Mapping[str, Any]) -> str:
             parts += ["-H", key]
         else:
             parts += ["-H", _quoted(f"{name}: {value}")]
-    if request["body"]:
+    if body:
+        parts += ["--data-binary", _quoted(f"@{body}")]
+    elif request["body"]:
         parts += ["--data-raw", _quoted(request["body"])]
     return " ".join(parts)
 

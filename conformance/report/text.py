@@ -6,117 +6,82 @@ A finding tells what happened, what the requirement says, where that is document
 and how to see it again.
 """
 
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from conformance.contract.registry import Requirement, registry
-from conformance.judge.verdict import Outcome
+from conformance.report.findings import SHOWN, Told, findings, problems
 from conformance.report.record import Line
-from conformance.report.shell import curl
-from conformance.report.tally import Finding, Tally
+from conformance.report.tally import Tally
 
 __all__ = [
+    "printable",
     "render_areas",
     "render_client",
     "render_coverage",
     "render_drift",
     "render_findings",
     "render_lint",
+    "render_record",
     "render_requirement",
     "render_requirements",
     "render_run",
     "render_total",
 ]
 
-_SHOWN: tuple[Outcome, ...] = ("error", "fail", "untestable", "inconclusive", "warn")
-_ALL: tuple[str, ...] = (*_SHOWN, "known", "pass", "not-observed", "not-applicable", "pending", "excluded")
+_ALL: tuple[str, ...] = (*SHOWN, "known", "pass", "not-observed", "not-applicable", "pending", "excluded")
 _SUBJECTS = 5
 _DISPUTE = (
     "is a verdict wrong? report its requirement with these bytes (see CONTRIBUTING.md); it is a fault of ours"
 )
 
 
-def render_findings(tally: Tally, *, again: str = "") -> Iterator[str]:
+def render_findings(tally: Tally) -> Iterator[str]:
     """Every finding, worst first; of what is found in many subjects the first few are shown in full.
 
     What is known is counted, and what is wrong with the list of it is told.
     """
-    by_kind: dict[tuple[str, str], list[Finding]] = defaultdict(list)
-    for (outcome, same, _), finding in tally.findings.items():
-        by_kind[outcome, same].append(finding)
-    for outcome in _SHOWN:
-        for (found, _), findings in by_kind.items():
-            if found != outcome:
-                continue
-            for finding in findings[:_SUBJECTS]:
-                yield from _finding(finding, tally, again)
-            if rest := findings[_SUBJECTS:]:
-                subjects = ", ".join(finding.first["subject"] for finding in rest[:3])
-                more = f" and {len(rest) - 3} more" if len(rest) > 3 else ""
-                yield f"    the same in {subjects}{more}"
+    by_kind: dict[tuple[str, str], list[Told]] = defaultdict(list)
+    for told in findings(tally):
+        by_kind[told.outcome, told.same].append(told)
+    for same in by_kind.values():
+        for told in same[:_SUBJECTS]:
+            yield from _finding(told)
+        if rest := same[_SUBJECTS:]:
+            subjects = ", ".join(told.subject for told in rest[:3])
+            more = f" and {len(rest) - 3} more" if len(rest) > 3 else ""
+            yield f"    the same in {subjects}{more}"
     if any(outcome in ("fail", "warn") for outcome, _ in by_kind):
         yield _DISPUTE
     for line in tally.wrongly_known:
-        yield f"fail {line['entry']}: {_printable(line['message'])}"
+        yield f"fail {line['entry']}: {printable(line['message'])}"
         yield f"    hint      {line['hint']}"
     known = Counter[str]()
     for (outcome, _, _), finding in tally.findings.items():
         if outcome == "known":
             known[finding.first["entry"].rpartition(":")[0]] += finding.times
     for file, times in known.items():
-        yield f"known: {times} (see {_printable(file)})"
+        yield f"known: {times} (see {printable(file)})"
 
 
-def _finding(finding: Finding, tally: Tally, again: str) -> Iterator[str]:
-    first = finding.first
-    known = registry().get(first["requirement"])
-    names = ", ".join(finding.requirements) if first["requirement"] else "scenario"
-    yield f"{first['outcome']} {names} {first['party']}  {_place(first)}: {_printable(first['message'])}"
-    if known is not None and len(finding.requirements) == 1:
-        seen = " (observed, so it warns)" if known.confidence == "observed" else ""
-        if known.confidence == "inferred" and first["outcome"] == "fail":
-            seen = " (inferred, and it fails: data is lost or leaked, or a failure is told as a success)"
-        yield f"    expected  {known.says}{seen}"
-        yield f"    source    {known.source}"
-    if first["bytes"]:
-        yield f"    bytes     {_printable(_one_line(first['bytes']))}"
-    request = tally.requests.get((first["subject"], first["exchange"]))
-    if request is not None and request["url"].startswith("http"):
-        yield f"    again     {_printable(curl(request))}"
-    elif again:
-        subject = shlex.quote(first["subject"])
-        command = again.replace("{}", subject) if "{}" in again else f"{again} {subject}"
-        yield f"    again     {_printable(command)}"
-    if finding.times > 1 and len(finding.requirements) == 1:
-        places = ", ".join(_short_place(line) for line in finding.places[1:])
-        rest = finding.times - len(finding.places)
-        yield f"    also at   {places}" + (f" and {rest} more" if rest else "")
-
-
-def _place(line: Line) -> str:
-    call = f"/{line['call']}" if line["call"] else ""
-    return f"{line['subject']}{call} {_short_place(line)}".rstrip()
-
-
-def _short_place(line: Line) -> str:
-    parts = []
-    if line["exchange"]:
-        parts.append(f"exchange {line['exchange']}")
-    if line["side"] == "request":
-        parts.append("request")
-    if line["event"] is not None:
-        parts.append(f"event {line['event']}")
-    if line["pointer"]:
-        parts.append(line["pointer"])
-    return " ".join(parts) or "response"
+def _finding(told: Told) -> Iterator[str]:
+    yield f"{told.outcome} {told.name} {told.party}  {told.place}: {printable(told.message)}"
+    if told.requirement is not None:
+        yield f"    expected  {told.expected}"
+        yield f"    source    {told.source}"
+    if told.bytes:
+        yield f"    bytes     {printable(_one_line(told.bytes))}"
+    if told.again:
+        yield f"    again     {printable(told.again)}"
+    if told.also:
+        yield f"    also at   {told.also}"
 
 
 def _one_line(text: str) -> str:
     return " | ".join(part for part in text.splitlines() if part)[:200]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Leave out what a terminal would obey or choke on: control characters, lone surrogates."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
@@ -126,7 +91,7 @@ def render_drift(tally: Tally) -> Iterator[str]:
     if tally.drift:
         yield f"drift: {_count(len(tally.drift), 'thing')} that the contract does not know; not a failure"
         for message, times in tally.drift.most_common():
-            yield f"    {times}×  {_printable(message)}"
+            yield f"    {times}×  {printable(message)}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -174,10 +139,31 @@ def render_coverage(tally: Tally, *, verbose: bool) -> Iterator[str]:
         yield from (f"    {line}" for line in rest if verbose)
 
 
+def render_record(header: Line, tally: Tally, exit_code: int, *, verbose: bool = False) -> Iterator[str]:
+    """What the command that wrote a record prints."""
+    match header["command"]:
+        case "lint":
+            yield from render_lint(tally, verbose=verbose)
+            return
+        case "client":
+            yield from render_client(tally, verbose=verbose)
+            played, noun, name = tally.cases, "case", f" · {header['targets'][0]}"
+            little = "not enough evidence"
+        case _:
+            yield from render_run(tally, verbose=verbose)
+            played, noun, name = tally.scenarios, "scenario", ""
+            little = "no scenario was selected: not enough evidence" if not played else "not enough evidence"
+    played = [line for line in played if line["outcome"] != "not-applicable"]
+    good = sum(line["outcome"] in ("pass", "warn", "known") for line in played)
+    subjects = f"{good} of {len(played)} {noun}s{name} · seed {header['seed']}"
+    total = render_total(tally, subjects=subjects)
+    yield total if exit_code != 5 else f"{total} · {little}"
+
+
 def render_run(tally: Tally, *, verbose: bool) -> Iterator[str]:
     """A run of scenarios: findings, what could not be played, drift, scenarios, requirements."""
     yield from render_findings(tally)
-    yield from _problems(tally.scenarios, tally.faults)
+    yield from _problems(tally)
     yield from render_drift(tally)
     yield "scenarios"
     by_scenario: dict[str, list[str]] = defaultdict(list)
@@ -193,25 +179,18 @@ def render_run(tally: Tally, *, verbose: bool) -> Iterator[str]:
         yield from render_coverage(tally, verbose=verbose)
 
 
-def _problems(summaries: list[Line], faults: list[str]) -> Iterator[str]:
-    """What could not be played or read: a sentence each, the same sentence once."""
-    seen: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for line in summaries:
-        if line["problem"] and line["outcome"] not in ("known", "not-applicable"):
-            seen[line["outcome"], line["problem"], line["hint"]].append(line["subject"])
-    for (outcome, problem, hint), subjects in seen.items():
-        more = f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""
-        yield f"{outcome} {subjects[0]}{more}: {_printable(problem)}"
-        if hint:
-            yield f"    hint      {hint}"
-    for fault in faults:
-        yield f"error pytest: {_printable(fault)}"
+def _problems(tally: Tally) -> Iterator[str]:
+    """What could not be played or read: a sentence each."""
+    for problem in problems(tally):
+        yield f"{problem.outcome} {problem.subject}: {printable(problem.message)}"
+        if problem.hint:
+            yield f"    hint      {problem.hint}"
 
 
 def render_lint(tally: Tally, *, verbose: bool) -> Iterator[str]:
     """A lint: findings, files that cannot be read or are not judged, drift, counts."""
-    yield from render_findings(tally, again="gemini-conformance lint")
-    yield from _problems(tally.files, tally.faults)
+    yield from render_findings(tally)
+    yield from _problems(tally)
     for line in tally.files:
         if line["note"]:
             yield f"note {line['subject']}: {line['note']}"
@@ -228,15 +207,8 @@ def render_lint(tally: Tally, *, verbose: bool) -> Iterator[str]:
 
 def render_client(tally: Tally, *, verbose: bool) -> Iterator[str]:
     """A run of client cases: findings, what could not be played, the driver, the cases, requirements."""
-    command = " ".join(shlex.join(line["command"]) for line in tally.testees)
-    again = f"gemini-conformance client --only {{}} -- {command}" if command else ""
-    yield from render_findings(tally, again=again)
-    yield from _problems([{"hint": "", **line} for line in tally.cases], tally.faults)
-    for line in tally.testees:
-        for problem in line["problems"]:
-            yield f"error driver: {_printable(problem)}"
-        for crash in line["crashes"]:
-            yield f"error driver: {_printable(crash)}"
+    yield from render_findings(tally)
+    yield from _problems(tally)
     yield from render_drift(tally)
     yield "cases"
     yield from _cases_in_full(tally) if verbose else _families(tally)
@@ -245,7 +217,7 @@ def render_client(tally: Tally, *, verbose: bool) -> Iterator[str]:
         yield from render_requirements(tally) if verbose else render_areas(tally)
     skipped = Counter(line["problem"] for line in tally.cases if line["outcome"] == "not-applicable")
     for problem, times in skipped.most_common():
-        yield f"{_count(times, 'case')} left out: {_printable(problem)}"
+        yield f"{_count(times, 'case')} left out: {printable(problem)}"
 
 
 def _cases_in_full(tally: Tally) -> Iterator[str]:

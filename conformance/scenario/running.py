@@ -31,7 +31,7 @@ from conformance.errors import (
 )
 from conformance.judge.judge import judge
 from conformance.judge.verdict import Outcome, Report, Verdict
-from conformance.report.record import Line, coverage_line, exchange_lines, report_lines
+from conformance.report.record import Line, coverage_line, exchange_lines, kept_whole, report_lines
 from conformance.scenario.play import Played, play
 from conformance.scenario.scenario import SUFFIX, is_ours, read_scenario, scenario_id
 from conformance.scenario.target import CassetteTarget, HttpTarget, Target
@@ -300,7 +300,7 @@ def _judged(subject: str, target: str, targets: Targets, played: Played, seconds
     }
     return [
         summary,
-        *exchange_lines(subject, exchanges),
+        *exchange_lines(subject, exchanges, whole=kept_whole(report.findings)),
         *report_lines(subject, report, trace),
         coverage_line(subject, Coverage.of(report.branches)),
     ]

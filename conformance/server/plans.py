@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from conformance.server.faults import Script
 
-__all__ = ["CUTS", "Delivered", "Gate", "Plan", "Wire", "confirmed", "deliver"]
+__all__ = ["CUTS", "Delivered", "Gate", "Plan", "Wire", "confirmed", "deliver", "pieces_of"]
 
 CUTS = frozenset({"write", "whole", "frame", "byte"})
 _WAIT_S = 1.0
@@ -119,7 +119,7 @@ async def deliver(script: "Script", plan: Plan, wire: Wire, gate: Gate, delivere
 
 def _writes_of(script: "Script", plan: Plan) -> Iterator[bytes]:
     """Give what goes to the socket, write by write."""
-    pieces = map(script.coded, _pieces_of(script.writes, plan))
+    pieces = map(script.coded, pieces_of(script.writes, plan))
     if plan.cut == "whole" and not plan.at:
         yield script.head + b"".join(pieces) + script.last
         return
@@ -129,7 +129,7 @@ def _writes_of(script: "Script", plan: Plan) -> Iterator[bytes]:
         yield script.last
 
 
-def _pieces_of(writes: Iterator[bytes], plan: Plan) -> Iterator[bytes]:
+def pieces_of(writes: Iterator[bytes], plan: Plan) -> Iterator[bytes]:
     """Cut a body, given as writes, as a plan wants it; taken lazily, since a stream may change on its way."""
     if plan.at:
         return _cut_at(writes, plan.at)

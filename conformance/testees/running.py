@@ -13,10 +13,10 @@ does. What is to be said of the driver itself, and the coverage, comes last.
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -27,15 +27,17 @@ from conformance.contract.registry import registry
 from conformance.errors import TesteeBroken
 from conformance.judge.judge import judge
 from conformance.judge.verdict import Outcome, Verdict, worst
-from conformance.report.record import Line, coverage_line, exchange_lines, report_lines
+from conformance.report.record import Line, coverage_line, exchange_lines, kept_whole, report_lines
 from conformance.scenario.scenario import SUFFIX, Scenario, read_scenario
 from conformance.server import serving
 from conformance.testees.case import Case, read_cases
 from conformance.testees.conversation import DELIVERS, SENDS, Conversation, Turn
 from conformance.testees.judging import KEYS, Miss, misses, outcome_for
 from conformance.testees.process import Delivered, Testee
-from conformance.testees.stage import Act, Stage
-from conformance.wire.redaction import redact
+from conformance.testees.protocol import Message
+from conformance.testees.stage import Act, Seen, Stage
+from conformance.wire.exchange import Exchange
+from conformance.wire.redaction import redact, redact_text
 from conformance.wire.trace import UNREADABLE, Place, Trace
 
 __all__ = [
@@ -162,9 +164,10 @@ class ClientRun:
             else:
                 self._play_conversation(subject, played)
         except TesteeBroken as error:
-            return [case_line(subject, "untestable", problem=str(error), hint=error.hint, exit_code=4)]
+            line = case_line(subject, "untestable", problem=str(error), hint=error.hint, exit_code=4)
+            return [played.with_call(line)]
         played.seconds = time.monotonic() - start
-        lines, branches = played.lines()
+        lines, branches = played.lines(self._stage.unasked)
         with self._lock:
             self._branches |= branches
         return lines
@@ -184,14 +187,14 @@ class ClientRun:
 
     def _play_case(self, case: Case, played: "Played") -> None:
         act = self._stage.open(case, played.key)
-        delivered = self._ask(act, played.key)
+        delivered = self._ask(act, played)
         closed = not case.expect.closes or self._stage.left(act)
         self._conclude(act, delivered, played, closed=closed)
 
     def _play_conversation(self, scenario: Scenario, played: "Played") -> None:
         def make(turn: Case) -> Turn:
             act = self._stage.open(turn, played.key)
-            delivered = self._ask(act, f"{played.key}-{len(played.acts)}")
+            delivered = self._ask(act, played)
             self._conclude(act, delivered, played, closed=True)
             return Turn(act, delivered)
 
@@ -218,36 +221,46 @@ class ClientRun:
         self._stage.close(act)
         played.add(act, found)
 
-    def _ask(self, act: Act, name: str) -> Delivered:
+    def _ask(self, act: Act, played: "Played") -> Delivered:
         case = act.case
+        played.calls.append(_call_of(act, self._api_version))
         call = {
             "type": "call",
-            "id": name.replace("key-", "call-").replace("-of-a-case", ""),
-            "operation": f"interactions.{case.operation}",
-            "stream": case.stream,
+            "id": f"{act.key.removesuffix('-of-a-case').replace('key', 'call')}-{len(played.acts)}",
             "base_url": self._origin,
             "api_key": act.key,
-            "api_version": self._api_version,
-            "arguments": act.arguments,
-            "timeout_ms": case.timeout_ms,
-            "retries": case.retries,
+            **played.calls[-1],
         }
-        if case.cancel:
-            call["cancel"] = dict(case.cancel)
         more_s = _GRACE_S if case.retries == "off" else _RETRIES_S
         return self._testee.ask(call, case.timeout_ms / 1000 + more_s)
+
+
+def _call_of(act: Act, api_version: str) -> Message:
+    """Give the call of a case as far as it is the same in every run."""
+    case = act.case
+    call = {
+        "operation": f"interactions.{case.operation}",
+        "stream": case.stream,
+        "api_version": api_version,
+        "arguments": act.arguments,
+        "timeout_ms": case.timeout_ms,
+        "retries": case.retries,
+    }
+    return {**call, "cancel": dict(case.cancel)} if case.cancel else call
 
 
 @dataclass(slots=True, eq=False)
 class Played:
     """What came of a case, or of every turn of a conversation.
 
+    calls: what the client was asked for, act by act.
     unclear: why nothing follows from what was seen. fault: how the driver failed.
     unsayable: what the client has no way to say. problem: why a conversation ended early.
     """
 
     subject: Subject
     key: str
+    calls: list[Message] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     found: list[tuple[Act, Miss, int]] = field(default_factory=list)
     unclear: str = ""
@@ -263,14 +276,24 @@ class Played:
         self.acts.append(act)
         self.found += [(act, miss, first) for miss in found]
 
-    def lines(self) -> tuple[list[Line], frozenset[Any]]:
-        """Judge it; give its lines, and the branches of the schemas that it has shown."""
-        if self.fault:
-            line = case_line(self.subject, "untestable", problem=self.fault, seconds=self.seconds)
-            return [line], frozenset()
-        if self.unsayable:
-            line = case_line(self.subject, "not-applicable", problem=self.unsayable, seconds=self.seconds)
-            return [line], frozenset()
+    def with_call(self, line: Line) -> Line:
+        """Add the call in which something is wrong, or the last one, to the line of its case."""
+        if not self.calls:
+            return line
+        wrong = [
+            number for number, act in enumerate(self.acts) if any(act is one for one, _, _ in self.found)
+        ]
+        return {**line, "call": self.calls[wrong[0] if wrong else -1]}
+
+    def lines(self, unasked: Callable[[Act], list[Seen]] | None = None) -> tuple[list[Line], frozenset[Any]]:
+        """Judge it; give its lines, and the branches of the schemas that it has shown.
+
+        unasked: gives the answers that were prepared for requests which never came.
+        """
+        if problem := self.fault or self.unsayable:
+            outcome: Outcome = "untestable" if self.fault else "not-applicable"
+            line = case_line(self.subject, outcome, problem=problem, seconds=self.seconds)
+            return [self.with_call(line)], frozenset()
         name = subject_of(self.subject)
         exchanges = [exchange for act in self.acts for exchange in act.exchanges()]
         trace = Trace.of(exchanges, name)
@@ -295,7 +318,23 @@ class Played:
             ending=self.ending,
         )
         kept = [call.exchange for call in shown.calls]
-        return [line, *exchange_lines(name, kept), *report_lines(name, report, shown)], branches
+        whole = kept_whole(report.findings)
+        more = unasked(self.acts[0]) if whole and unasked is not None and len(self.acts) == 1 else []
+        told = self._whole(kept, more) if whole and self.calls else exchange_lines(name, kept, whole=whole)
+        return [self.with_call(line), *told, *report_lines(name, report, shown)], branches
+
+    def _whole(self, exchanges: list[Exchange], more: list[Seen]) -> Iterator[Line]:
+        """Give what serving the same again takes: whole answers, their deliveries, those nobody asked for."""
+        seen = [one for act in self.acts for one in act.seen]
+        unasked = [replace(redact(one.exchange, [self.key]), request=None) for one in more]
+        deliveries = [
+            {**one.delivery, "head": redact_text(one.delivery["head"], [self.key])} for one in [*seen, *more]
+        ]
+        every = [*exchanges, *unasked]
+        for line in exchange_lines(
+            subject_of(self.subject), every, whole=range(len(every)), deliveries=deliveries
+        ):
+            yield line if line["exchange"] < len(seen) else {**line, "unasked": True}
 
     def _on_purpose(self, verdict: Verdict) -> bool:
         """Whether it is about a request that is wrong because the call was."""

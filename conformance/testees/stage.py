@@ -24,6 +24,7 @@ from conformance.server.misbehaving import controlled
 from conformance.server.refusal import FrontEndRefused, Refused
 from conformance.server.service import Service, key_of
 from conformance.testees.case import Case, Reply
+from conformance.testees.delivery import delivery_of
 from conformance.wire.exchange import Exchange, Request, Response, header
 from conformance.wire.sse import decode, pieces
 from conformance.wire.trace import UNREADABLE, parse_json
@@ -52,6 +53,12 @@ class Seen:
             return self.answer.body
         return b"".join(scripted(self.answer, delivery.fault, close=False, bodiless=False).writes)
 
+    @property
+    def exchange(self) -> Exchange:
+        """The request with its answer."""
+        response = Response(self.answer.status, self.answer.headers, self.sent)
+        return Exchange(self.request, response, witnessed=True)
+
     @cached_property
     def events(self) -> list[Any]:
         """The payloads of the whole blocks that go out, as far as they are JSON."""
@@ -60,6 +67,11 @@ class Seen:
         frames = [frame.data for frame in decode(pieces(self.sent)) if frame.data and not frame.cut]
         payloads = [parse_json(data) for data in frames if data.strip() != "[DONE]"]
         return [payload for payload in payloads if payload is not UNREADABLE]
+
+    @cached_property
+    def delivery(self) -> dict[str, Any]:
+        """How the bytes go out."""
+        return delivery_of(self.answer, self.sent)
 
     @property
     def asked(self) -> Any:
@@ -85,14 +97,7 @@ class Act:
 
     def exchanges(self) -> list[Exchange]:
         """Give what was seen as exchanges; without the origin, which is gone when people read of it."""
-        return [
-            Exchange(
-                seen.request,
-                Response(seen.answer.status, seen.answer.headers, seen.sent),
-                witnessed=True,
-            )
-            for seen in self.seen
-        ]
+        return [seen.exchange for seen in self.seen]
 
 
 def _filled(value: Any, values: Mapping[str, str]) -> Any:
@@ -187,6 +192,14 @@ class Stage:
         told = control_of(json.dumps({**reply.control, "cuts": cuts, "confirm": True}), "")
         return answer if told is None else controlled(answer, told, account)
 
+    def unasked(self, act: Act) -> list[Seen]:
+        """Give the answers that were prepared for requests which never came, as if the last came again."""
+        request = act.seen[-1].request if act.seen else _expected(act)
+        return [
+            Seen(request, self._replied(act, reply, request), 0.0)
+            for reply in act.case.replies[len(act.seen) :]
+        ]
+
     def unconfirmed(self, act: Act) -> int:
         """Count the cuts of a case of which nobody can tell whether the client read its parts apart."""
         return sum(one.unconfirmed for one in self.ledger.deliveries(act.key) if not one.left)
@@ -207,6 +220,23 @@ class Stage:
                 return False
             time.sleep(0.01)
         return False
+
+
+def _expected(act: Act) -> Request:
+    """Give the request that the call of a case should have sent."""
+    arguments = act.arguments
+    path = "/v1beta/interactions"
+    headers = (("x-goog-api-key", act.key), ("content-type", "application/json"))
+    stream = "?stream=true" if act.case.stream else ""
+    match act.case.operation:
+        case "create":
+            body = {**arguments, "stream": True} if act.case.stream else arguments
+            return Request("POST", path, headers, json.dumps(body).encode())
+        case "get":
+            return Request("GET", f"{path}/{arguments.get('id')}{stream}", headers)
+        case "cancel":
+            return Request("POST", f"{path}/{arguments.get('id')}/cancel", headers)
+    return Request("DELETE", f"{path}/{arguments.get('id')}", headers)
 
 
 def _stalls(act: Act) -> bool:

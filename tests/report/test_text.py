@@ -61,7 +61,7 @@ def test_counts_are_those_of_the_whole() -> None:
     assert any(re.fullmatch(r" +stream +2 of +\d+ judged: 1 fail, 1 pass, .*", line) for line in areas)
 
 
-@pytest.mark.parametrize("name", ["run", "lint"])
+@pytest.mark.parametrize("name", ["run", "lint", "client"])
 def test_the_fixed_records_are_records(name: str) -> None:
     """They keep the schema, so that the pages show what can happen."""
     schema = json.loads((folder("schemas") / "harness" / "record.json").read_bytes())
