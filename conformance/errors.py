@@ -338,6 +338,23 @@ class CaseBroken(ConformanceError):
 
 
 @dataclass(eq=False)
+class MutantBroken(ConformanceError):
+    """A file of mutants is none, or a mutant in it makes no sense."""
+
+    file: str
+    where: str
+    problem: str
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return _told(self.file, self.where, self.problem)
+
+    @property
+    def hint(self) -> str:
+        return "conformance/mutants/servers/README.md shows a full mutant."
+
+
+@dataclass(eq=False)
 class TesteeMissing(ConformanceError):
     """The command of a driver cannot be started."""
 
