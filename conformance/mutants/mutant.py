@@ -39,6 +39,7 @@ class Mutant:
     at: places at which the verdicts may lie, besides those where the bytes differ.
     profile: "closed" where only a closed contract fails it, and an open one reports drift.
     equivalent: why nothing can tell it from a right server; empty for the others.
+    known: why it survives for now; empty for the others.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Mutant:
     at: tuple[Mapping[str, Any], ...] = ()
     profile: str = "open"
     equivalent: str = ""
+    known: str = ""
 
 
 def read_mutants(place: Path = SERVERS) -> tuple[Mutant, ...]:

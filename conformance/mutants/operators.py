@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import jsonpath_rfc9535
 
 from conformance.scenario.expectation import matches
-from conformance.server.answer import DONE, Answer, Follow, frame, json_answer, to_json
+from conformance.server.answer import DONE, Answer, Follow, event_stream, frame, json_answer, to_json
 from conformance.wire.exchange import Request
 from conformance.wire.trace import UNREADABLE, parse_json
 
@@ -86,6 +86,8 @@ def _change(parent: Any, key: Any, operator: Mapping[str, Any], document: Any) -
             parent[key].update(copy.deepcopy(members))
         case {"append": value}:
             parent[key].append(copy.deepcopy(value))
+        case {"prepend": value}:
+            parent[key].insert(0, copy.deepcopy(value))
         case {"repeat": True}:
             parent.insert(key + 1, copy.deepcopy(parent[key]))
         case {"swap": True}:
@@ -142,6 +144,8 @@ def mutated(answer: Answer, operator: Mapping[str, Any]) -> Answer:
             return answer if value is UNREADABLE else _with_body(answer, to_json(change(edit, value)))
         case {"text": dict(edit)}:
             return _with_body(answer, _text(answer.body, edit))
+        case {"answer": {"events": [*events]} as whole}:
+            return replace(event_stream(map(frame, events)), status=whole.get("status", 200))
         case {"answer": dict(whole)}:
             return json_answer(whole.get("status", 200), whole["json"])
         case {"events": dict(edit)} if answer.chunked:

@@ -3,10 +3,11 @@
     line = run_mutant(mutant)          # {"type": "mutant", "outcome": "killed", ...}
     line = run_control("interactions/text")
 
-Outcomes of a mutant, all but the first two red:
+Outcomes of a mutant, all but the first three red:
 
     killed                the requirements that it breaks are found broken where it is wrong, and no others
     equivalent            it is said that nothing can tell it from a right server, and nothing did
+    known                 it survived, as is said of it
     killed-wrong-reason   others were found broken, or at another place, or `also` names what did not break
     survived              a requirement that it breaks was not found broken
     inapplicable          its operator touched nothing in the bytes
@@ -38,7 +39,7 @@ from conformance.wire.trace import Place
 
 __all__ = ["GREEN", "LIMIT_S", "control_line", "mutant_line", "run_control", "run_mutant"]
 
-GREEN = frozenset({"killed", "equivalent", "clean"})
+GREEN = frozenset({"killed", "equivalent", "known", "clean"})
 LIMIT_S = 10.0
 _SEED = 7
 _GRACE_S = 2.0
@@ -167,6 +168,8 @@ def _judged(mutant: Mutant, shows: Sequence[Shown], seconds: float) -> Line:
         drift = drift or any(_holds(places, seen.place, seen.pointer) for seen in report.drift)
     found = closed_found if mutant.profile == "closed" else open_found
     outcome, problem = _outcome(mutant, found)
+    if mutant.known:
+        outcome, problem = _as_known(outcome, problem)
     if mutant.profile == "closed" and outcome == "killed":
         if open_found.names:
             told = ", ".join(sorted(open_found.names))
@@ -227,6 +230,14 @@ def _outcome(mutant: Mutant, found: Findings) -> tuple[str, str]:
     return "killed", ""
 
 
+def _as_known(outcome: str, problem: str) -> tuple[str, str]:
+    """Hold a mutant to it that it survives."""
+    if outcome == "survived":
+        return "known", ""
+    told = problem or "it is killed"
+    return "killed-wrong-reason", f"it is said to survive, but {told}: take `known` away"
+
+
 def _where(found: Findings, names: Iterable[str]) -> str:
     lines = (found.misplaced[name][0] for name in names)
     return "; ".join(
@@ -267,7 +278,7 @@ def mutant_line(
         "profile": mutant.profile,
         "plays": list(mutant.play),
         "outcome": outcome,
-        "problem": problem or mutant.equivalent,
+        "problem": problem or mutant.equivalent or mutant.known,
         "breaks": list(mutant.breaks),
         "also": list(mutant.also),
         "killed_by": sorted(found.names),
