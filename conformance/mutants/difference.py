@@ -66,7 +66,7 @@ def _touches(exchange: int, one: Answered) -> Iterator[Touch]:
     if UNREADABLE in (before, after):
         yield Touch(exchange)
     else:
-        yield from (Touch(exchange, None, pointer) for pointer in _pointers(before, after))
+        yield from (Touch(exchange, None, pointer) for pointer in _pointers(before, after) or [""])
 
 
 def _head(answer: Answer) -> list[tuple[str, str]]:

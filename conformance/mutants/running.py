@@ -1,6 +1,6 @@
-"""One mutant: played over real sockets, judged as a run judges, and what came of it.
+"""One wrong server: played over real sockets, judged as a run judges, and what came of it.
 
-    line = run_mutant(mutant)          # {"type": "mutant", "outcome": "killed", ...}
+    line = run_server(mutant)          # {"type": "mutant", "outcome": "killed", ...}
     line = run_control("interactions/text")
 
 Outcomes of a mutant, all but the first three red:
@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 from conformance.errors import TargetUnreachable
 from conformance.judge.verdict import Report, Verdict
 from conformance.mutants.difference import Touch, shown, touched
+from conformance.mutants.lines import control_line, mutant_line
 from conformance.mutants.mutant import EXPECTED, Mutant, scenario_file
 from conformance.mutants.service import MutatedService
 from conformance.report.record import Line
@@ -37,9 +38,8 @@ from conformance.server import serving
 from conformance.server.service import Service
 from conformance.wire.trace import Place
 
-__all__ = ["GREEN", "LIMIT_S", "control_line", "mutant_line", "run_control", "run_mutant"]
+__all__ = ["LIMIT_S", "run_control", "run_server"]
 
-GREEN = frozenset({"killed", "equivalent", "known", "clean"})
 LIMIT_S = 10.0
 _SEED = 7
 _GRACE_S = 2.0
@@ -77,7 +77,7 @@ class Findings:
         return {*self.at, *self.misplaced}
 
 
-def run_mutant(mutant: Mutant, *, limit_s: float = LIMIT_S, seed: int = _SEED) -> Line:
+def run_server(mutant: Mutant, *, limit_s: float = LIMIT_S, seed: int = _SEED) -> Line:
     """Play a mutant's scenarios; say what came of it."""
     started = time.monotonic()
     shows: list[Shown] = []
@@ -94,7 +94,7 @@ def run_mutant(mutant: Mutant, *, limit_s: float = LIMIT_S, seed: int = _SEED) -
             break
     seconds = time.monotonic() - started
     if outcome:
-        return mutant_line(mutant, outcome, problem, seconds=seconds)
+        return _line(mutant, outcome, problem, seconds=seconds)
     return _judged(mutant, shows, seconds)
 
 
@@ -104,16 +104,14 @@ def run_control(scenario: str, *, limit_s: float = LIMIT_S, seed: int = _SEED) -
     service = MutatedService({}, seed, wrong=Service(seed))
     show = _within(limit_s, lambda: _show(scenario, service, limit_s))
     if show is None or show.late:
-        return control_line(scenario, "hung", f"it was not over after {limit_s:g} s")
+        return control_line("server", scenario, f"it was not over after {limit_s:g} s")
     problems = [
         f"{verdict.requirement or 'as expected by the scenario'}: {verdict.message}"
         for report in show.reports()
         for verdict in report.findings
     ]
     problems += [f"it differs from itself at {touch}" for touch in touched(service.answered)]
-    return control_line(
-        scenario, "dirty" if problems else "clean", "; ".join(problems[:3]), time.monotonic() - started
-    )
+    return control_line("server", scenario, "; ".join(problems[:3]), seconds=time.monotonic() - started)
 
 
 def _within(limit_s: float, work: Callable[[], Found]) -> Found | None:
@@ -158,7 +156,7 @@ def _judged(mutant: Mutant, shows: Sequence[Shown], seconds: float) -> Line:
     difference = [line for show in shows for line in shown(show.service.answered)]
     if untouched:
         problem = f"it touches nothing in {', '.join(untouched)}"
-        return mutant_line(mutant, "inapplicable", problem, seconds=seconds)
+        return _line(mutant, "inapplicable", problem, seconds=seconds)
     open_found, closed_found, drift = Findings(), Findings(), False
     for show in shows:
         places = touches[show.scenario]
@@ -176,7 +174,7 @@ def _judged(mutant: Mutant, shows: Sequence[Shown], seconds: float) -> Line:
             outcome, problem = "killed-wrong-reason", f"in the open profile {told} is found broken"
         elif not drift:
             outcome, problem = "survived", "the open profile shows no drift there"
-    return mutant_line(mutant, outcome, problem, found, difference=difference, seconds=seconds)
+    return _line(mutant, outcome, problem, found, difference=difference, seconds=seconds)
 
 
 def _collect(
@@ -258,7 +256,7 @@ def _place_line(scenario: str, verdict: Verdict, name: str) -> Line:
     }
 
 
-def mutant_line(
+def _line(
     mutant: Mutant,
     outcome: str,
     problem: str = "",
@@ -267,40 +265,26 @@ def mutant_line(
     difference: Sequence[str] = (),
     seconds: float = 0.0,
 ) -> Line:
-    """Give the line of a server mutant; the bytes that differ where it is red."""
     found = found or Findings()
-    return {
-        "type": "mutant",
-        "subject": mutant.name,
-        "kind": "server",
-        "title": mutant.title,
-        "area": mutant.area,
-        "profile": mutant.profile,
-        "plays": list(mutant.play),
-        "outcome": outcome,
-        "problem": problem or mutant.equivalent or mutant.known,
-        "breaks": list(mutant.breaks),
-        "also": list(mutant.also),
-        "killed_by": sorted(found.names),
-        "places": list(_first_places(found, mutant)),
-        "difference": [] if outcome in GREEN else list(difference),
-        "seconds": round(seconds, 4),
-    }
+    return mutant_line(
+        "server",
+        mutant.name,
+        outcome,
+        problem or mutant.equivalent or mutant.known,
+        title=mutant.title,
+        area=mutant.area,
+        breaks=mutant.breaks,
+        also=mutant.also,
+        killed_by=sorted(found.names),
+        profile=mutant.profile,
+        plays=mutant.play,
+        places=list(_first_places(found, mutant)),
+        difference=difference,
+        seconds=seconds,
+    )
 
 
 def _first_places(found: Findings, mutant: Mutant) -> Iterator[Line]:
     """Give one verdict for each requirement that the mutant breaks, or that is found broken in vain."""
     for name in [*mutant.breaks, *sorted(found.names - set(mutant.breaks) - set(mutant.also))]:
         yield from (found.at.get(name) or found.misplaced.get(name) or [])[:1]
-
-
-def control_line(scenario: str, outcome: str, problem: str, seconds: float = 0.0) -> Line:
-    """Give the line of the right server."""
-    return {
-        "type": "control",
-        "subject": scenario,
-        "kind": "server",
-        "outcome": outcome,
-        "problem": problem,
-        "seconds": round(seconds, 4),
-    }
