@@ -19,6 +19,8 @@ from conformance.wire.trace import UNREADABLE, parse_json
 
 __all__ = ["BEHAVIOURS"]
 
+_STOP = b'"event_type":"step.stop"'
+
 
 class _KeepsAll(Memory):
     """Deletes nothing."""
@@ -126,6 +128,19 @@ class _KeepsTheConfig(Service):
         return json_answer(200, {**told, "generation_config": config}) if before and config else answer
 
 
+class _CountsUsageDown(Service):
+    """Tells the usage so far at the end of each step, less each time."""
+
+    def answer(self, request: Request) -> Answer:
+        answer = super().answer(request)
+        writes, tokens = [], 100
+        for write in answer.writes:
+            told = write.replace(_STOP, b'"usage":{"total_tokens":%d},%b' % (tokens, _STOP))
+            tokens -= told != write
+            writes.append(told)
+        return replace(answer, writes=tuple(writes))
+
+
 def _with(memory: type[Memory]) -> Callable[[int], Service]:
     return lambda seed: Service(seed, memory())
 
@@ -140,4 +155,5 @@ BEHAVIOURS: Mapping[str, Callable[[int], Any]] = {
     "ignores-cancels": _IgnoresCancels,
     "tells-the-turn-before": _TellsTheTurnBefore,
     "keeps-the-config": _KeepsTheConfig,
+    "counts-usage-down": _CountsUsageDown,
 }
