@@ -41,7 +41,9 @@ def run(options: argparse.Namespace) -> int:
     """Run the mutants and their controls; print which survive."""
     chosen = jobs(options.only or (), options.kind or ())
     if not chosen:
-        raise NothingToDo(f"no mutant holds {' or '.join(options.only or ['it'])}", "Without --only, all run.")
+        raise NothingToDo(
+            f"no mutant holds {' or '.join(options.only or ['it'])}", "Without --only, all run."
+        )
     if untraced() and "trace" in (options.kind or KINDS):
         print(f"the mutated traces are left out: {untraced()}", file=sys.stderr)
     header = header_line(command="mutants", targets=list(options.kind or KINDS), seed=7, closed=False)
@@ -74,7 +76,7 @@ def render(matrix: Matrix, *, whole: bool, verbose: bool = False) -> Iterator[st
     """Show what came of the mutants, for people."""
     for line in matrix.controls:
         if line["outcome"] != "clean" or verbose:
-            yield f"{line['outcome']} control {line['kind']} {line['subject']}: {line['problem'] or 'nothing'}"
+            yield f"{line['outcome']} {line['kind']} {line['subject']} (right): {line['problem']}"
     for line in matrix.mutants:
         if line["outcome"] != "killed" or verbose:
             yield from _mutant(line)

@@ -5,9 +5,9 @@
 A mutant names one as `behaviour: keeps-what-is-deleted`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
 from conformance.server.answer import Answer, json_answer
@@ -17,9 +17,16 @@ from conformance.wire.exchange import Request
 from conformance.wire.sse import decode
 from conformance.wire.trace import UNREADABLE, parse_json
 
-__all__ = ["BEHAVIOURS"]
+__all__ = ["BEHAVIOURS", "Wrong"]
 
 _STOP = b'"event_type":"step.stop"'
+
+
+class Wrong(Protocol):
+    """A server that is wrong."""
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request."""
 
 
 class _KeepsAll(Memory):
@@ -32,7 +39,7 @@ class _KeepsAll(Memory):
 class _KeepsNothing(Memory):
     """Stores nothing."""
 
-    def keep(self, stored: Stored) -> None:
+    def keep(self, stored: Stored) -> None:  # noqa: ARG002  it is not kept
         return
 
 
@@ -145,7 +152,7 @@ def _with(memory: type[Memory]) -> Callable[[int], Service]:
     return lambda seed: Service(seed, memory())
 
 
-BEHAVIOURS: Mapping[str, Callable[[int], Any]] = {
+BEHAVIOURS: dict[str, Callable[[int], Wrong]] = {
     "keeps-what-is-deleted": _with(_KeepsAll),
     "stores-nothing": _with(_KeepsNothing),
     "takes-all-for-one-chain": _with(_OneChain),

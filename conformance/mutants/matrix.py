@@ -155,9 +155,17 @@ class Matrix:
         for row in self._requirements():
             areas[row["area"]].append(row)
         for area, rows in areas.items():
-            yield from ("", f"## {area}", "", "| requirement | servers | clients | traces |", "|---|---|---|---|")
+            yield from (
+                "",
+                f"## {area}",
+                "",
+                "| requirement | servers | clients | traces |",
+                "|---|---|---|---|",
+            )
             for row in rows:
                 found = row["killers"]
-                servers = ", ".join(found["server"]) or (f"none: {row['unshown']}" if "unshown" in row else "")
+                servers = ", ".join(found["server"]) or (
+                    f"none: {row['unshown']}" if "unshown" in row else ""
+                )
                 clients = ", ".join(found["client"])
                 yield f"| {row['id']} {row['name']} | {servers} | {clients} | {len(found['trace']) or ''} |"

@@ -81,18 +81,22 @@ def _read(path: Path) -> Iterator[Mutant]:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 (both loaders are safe)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise MutantBroken(path.name, "", f"not YAML: {' '.join(str(error).split())}") from None
-    from jsonschema.exceptions import best_match
-
-    error = best_match(_validator().iter_errors(data))
-    if error is not None:
-        where = "/".join(str(part) for part in error.absolute_path)
-        raise MutantBroken(path.name, where, error.message[:200])
+    _refuse_shape(path, data)
     for entry in data["mutants"]:
         lists = {key: tuple(entry.get(key, ())) for key in ("play", "breaks", "also", "at")}
         mutant = Mutant(**{**entry, **lists, "area": path.stem})
         for problem in _problems(mutant):
             raise MutantBroken(path.name, mutant.name, problem)
         yield mutant
+
+
+def _refuse_shape(path: Path, data: Any) -> None:
+    from jsonschema.exceptions import best_match
+
+    error = best_match(_validator().iter_errors(data))
+    if error is not None:
+        where = "/".join(str(part) for part in error.absolute_path)
+        raise MutantBroken(path.name, where, error.message[:200])
 
 
 @cache

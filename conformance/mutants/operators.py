@@ -29,13 +29,9 @@ _WORDS: Mapping[str, Callable[[Any], Any]] = {
     "list": lambda value: [value],
     "first": lambda value: value[0],
     "upper": lambda value: value.upper(),
-    "reversed": lambda value: value[::-1],
-    "half": lambda value: value[: len(value) // 2],
     "nothing": lambda value: type(value)(),
-    "number": lambda value: len(str(value)),
     "negative": lambda value: -value,
     "object": lambda value: {"value": value},
-    "parsed": json.loads,
 }
 
 
@@ -60,7 +56,7 @@ def change(operator: Mapping[str, Any], document: Any) -> Any:
     """Give a document with the chosen values changed; the document itself stays as it is."""
     holder = [copy.deepcopy(document)]
     nodes = _path(operator.get("at", "$")).find(holder[0])
-    locations = [(0, *node.location) for node in nodes if node.location is not None]
+    locations = [(0, *node.location) for node in nodes]
     for *way, key in reversed(chosen(locations, operator.get("which"))):
         parent: Any = holder
         for part in way:
@@ -70,36 +66,44 @@ def change(operator: Mapping[str, Any], document: Any) -> Any:
 
 
 def _change(parent: Any, key: Any, operator: Mapping[str, Any], document: Any) -> None:
-    """Change one value in its parent."""
+    """Change one value, or its place in its parent."""
     match operator:
         case {"drop": True}:
             del parent[key]
-        case {"to": value}:
-            parent[key] = copy.deepcopy(value)
-        case {"copy": str(path)}:
-            parent[key] = copy.deepcopy(_path(path).find(document)[0].value)
         case {"rename": str(name)}:
             pairs = [(name if told == key else told, value) for told, value in parent.items()]
             parent.clear()
             parent.update(pairs)
-        case {"put": dict(members)}:
-            parent[key].update(copy.deepcopy(members))
-        case {"append": value}:
-            parent[key].append(copy.deepcopy(value))
-        case {"prepend": value}:
-            parent[key].insert(0, copy.deepcopy(value))
         case {"repeat": True}:
             parent.insert(key + 1, copy.deepcopy(parent[key]))
         case {"swap": True}:
             parent[key], parent[key + 1] = parent[key + 1], parent[key]
+        case _:
+            parent[key] = _changed(parent[key], copy.deepcopy(operator), document)
+
+
+def _changed(value: Any, operator: Mapping[str, Any], document: Any) -> Any:
+    """Give what a value becomes."""
+    match operator:
+        case {"to": other}:
+            return other
+        case {"copy": str(path)}:
+            return _path(path).find(document)[0].value
+        case {"put": dict(members)}:
+            return {**value, **members}
+        case {"append": item}:
+            return [*value, item]
+        case {"prepend": item}:
+            return [item, *value]
         case {"plus": number}:
-            parent[key] += number
+            return value + number
         case {"suffix": str(text)}:
-            parent[key] += text
+            return value + text
         case {"prefix": str(text)}:
-            parent[key] = text + parent[key]
+            return text + value
         case {"as": str(word)}:
-            parent[key] = _WORDS[word](parent[key])
+            return _WORDS[word](value)
+    return value
 
 
 def mutated_request(request: Request, operator: Mapping[str, Any]) -> Request:
@@ -112,10 +116,6 @@ def mutated_request(request: Request, operator: Mapping[str, Any]) -> Request:
             query = {**dict(parse_qsl(parts.query, keep_blank_values=True)), **told}
             kept = {name: value for name, value in query.items() if value is not None}
             return replace(request, url=urlunsplit(parts._replace(query=urlencode(kept))))
-        case {"method": str(method)}:
-            return replace(request, method=method)
-        case {"path": str(path)}:
-            return replace(request, url=path)
         case {"text": str(text)}:
             return replace(request, body=text.encode())
     asked = parse_json(request.body) if request.body else UNREADABLE

@@ -10,9 +10,9 @@ The right one never goes over a socket; what it would have answered is what a mu
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from conformance.mutants.behaviours import BEHAVIOURS
+from conformance.mutants.behaviours import BEHAVIOURS, Wrong
 from conformance.mutants.operators import mutated, mutated_request
 from conformance.scenario.expectation import matches
 from conformance.server.answer import Answer
@@ -25,13 +25,6 @@ from conformance.wire.trace import parse_json
 __all__ = ["Answered", "MutatedService"]
 
 _FAULT = b"The reference server has a fault."
-
-
-class Wrong(Protocol):
-    """A server that is wrong."""
-
-    def answer(self, request: Request) -> Answer:
-        """Answer a request."""
 
 
 @dataclass(frozen=True, slots=True)
