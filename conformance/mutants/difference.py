@@ -36,9 +36,9 @@ class Touch:
         """Tell whether a verdict is about this place: there, in it, around it, or about the whole answer."""
         if place.exchange != self.exchange:
             return False
-        if place.event is None or self.event is None:
-            return place.event is None or pointer == "" or _around(pointer, self.pointer)
-        return place.event == self.event and _around(pointer, self.pointer)
+        if self.event is None:
+            return _around(pointer, self.pointer)
+        return place.event is None or (place.event == self.event and _around(pointer, self.pointer))
 
 
 def _around(one: str, other: str) -> bool:

@@ -18,12 +18,13 @@ from typing import get_args
 
 from conformance.contract.places import folder
 from conformance.errors import DataFolderMissing
-from conformance.mutants.clients import catching, run_client, run_right_client
+from conformance.mutants.clients import run_client, run_right_client
 from conformance.mutants.lines import Kind
 from conformance.mutants.mutant import Mutant, read_mutants
 from conformance.mutants.running import run_control, run_server
 from conformance.mutants.traces import conversations, run_right_trace, run_trace, violations
 from conformance.report.record import Line
+from conformance.testees.case import read_cases
 from conformance.testees.wrong import WRONG
 
 __all__ = ["Job", "jobs", "run_job", "run_jobs", "untraced"]
@@ -57,11 +58,11 @@ def jobs(words: Sequence[str] = (), kinds: Sequence[Kind] = ()) -> list[Job]:
     wanted = kinds or get_args(Kind)
     found: list[Job] = []
     if "client" in wanted:
-        clients = [name for name in WRONG if _holds(words, (name, *_judged(name)))]
+        clients = [name for name, judged in _clients().items() if _holds(words, (name, *judged))]
         right = [Job("client", "", control=True)] if clients else []
         found += [*right, *(Job("client", name) for name in clients)]
     if "server" in wanted:
-        servers = [one for one in read_mutants() if _holds(words, (one.name, one.area, *one.breaks))]
+        servers = [one for one in _servers().values() if _holds(words, (one.name, one.area, *one.breaks))]
         scenarios = sorted({scenario for one in servers for scenario in one.play})
         found += [Job("server", name, control=True) for name in scenarios]
         found += [Job("server", one.name) for one in servers]
@@ -70,10 +71,6 @@ def jobs(words: Sequence[str] = (), kinds: Sequence[Kind] = ()) -> list[Job]:
         right = [Job("trace", name, control=True) for name in conversations()] if traces else []
         found += [*right, *(Job("trace", name) for name in traces)]
     return found
-
-
-def _judged(client: str) -> Iterator[str]:
-    yield from (case.judges for case in catching(client))
 
 
 def _holds(words: Sequence[str], texts: Iterable[str]) -> bool:
@@ -95,6 +92,13 @@ def run_job(job: Job) -> Line:
         case Job("server", name):
             return run_server(_servers()[name])
     return run_trace(folder("violations") / f"{job.name}.yaml")
+
+
+@cache
+def _clients() -> dict[str, list[str]]:
+    """The requirements that the cases judge which claim to catch each wrong client."""
+    cases = read_cases()
+    return {name: [case.judges for case in cases if name in case.catches] for name in WRONG}
 
 
 @cache
