@@ -21,8 +21,9 @@ from conformance.contract.registry import Requirement, registry
 from conformance.errors import MutantBroken
 from conformance.mutants.lines import Kind, is_red
 from conformance.report.record import Line, our_version
+from conformance.testees.case import read_cases
 
-__all__ = ["KINDS", "Matrix", "unshown"]
+__all__ = ["KINDS", "Matrix", "judged", "unshown"]
 
 KINDS: tuple[Kind, ...] = ("server", "client", "trace")
 _UNSHOWN = Path(__file__).parent / "unshown.yaml"
@@ -40,6 +41,13 @@ def unshown() -> Mapping[str, str]:
         if name not in registry() or not isinstance(reason, str):
             raise MutantBroken(_UNSHOWN.name, str(name), "it is no requirement, or has no reason")
     return {name: " ".join(reason.split()) for name, reason in told.items()}
+
+
+@cache
+def judged() -> tuple[Requirement, ...]:
+    """Give the requirements that are judged: by a check, or by a case for clients."""
+    by_cases = {case.judges for case in read_cases()}
+    return tuple(one for one in registry().values() if one.checks or one.id in by_cases)
 
 
 @dataclass(slots=True)
@@ -95,7 +103,7 @@ class Matrix:
     def without(self) -> list[Requirement]:
         """The judged requirements that nothing killed."""
         killers = self.killers
-        return [one for one in registry().values() if one.checks and one.id not in killers]
+        return [one for one in judged() if one.id not in killers]
 
     @property
     def unkilled_by_servers(self) -> list[Requirement]:
@@ -103,7 +111,7 @@ class Matrix:
         killers = self.killers
         return [
             one
-            for one in registry().values()
+            for one in judged()
             if one.checks
             and one.party != "client"
             and not (killers.get(one.id) or {}).get("server")
@@ -126,12 +134,11 @@ class Matrix:
 
     def _requirements(self) -> Iterator[dict[str, Any]]:
         killers = self.killers
-        for one in registry().values():
-            if one.checks:
-                found = killers.get(one.id) or {kind: [] for kind in KINDS}
-                told = {"id": one.id, "name": one.name, "area": one.area, "party": one.party}
-                reason = {"unshown": unshown()[one.id]} if one.id in unshown() else {}
-                yield {**told, "killers": found, **reason}
+        for one in judged():
+            found = killers.get(one.id) or {kind: [] for kind in KINDS}
+            told = {"id": one.id, "name": one.name, "area": one.area, "party": one.party}
+            reason = {"unshown": unshown()[one.id]} if one.id in unshown() else {}
+            yield {**told, "killers": found, **reason}
 
     def to_markdown(self) -> str:
         """Give it for people: one table an area, one row a requirement."""

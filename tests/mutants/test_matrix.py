@@ -1,6 +1,7 @@
 """The matrix: mutants of all kinds against all requirements."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from conformance.contract.registry import registry
 from conformance.mutants.clients import catching, run_client, run_right_client
 from conformance.mutants.jobs import Job, jobs, run_job, run_jobs
 from conformance.mutants.lines import control_line, is_red, mutant_line
-from conformance.mutants.matrix import Matrix
+from conformance.mutants.matrix import Matrix, judged
 from conformance.mutants.mutant import read_mutants
 from conformance.mutants.traces import run_right_trace, run_trace, violations
 from conformance.report.record import Line
@@ -70,12 +71,20 @@ def test_the_matrix_is_written_as_its_schema_says() -> None:
         schema_of("record").validate(line)
     told = json.loads(json.dumps(matrix.to_json()))
     schema_of("mutant_matrix").validate(told)
-    assert {row["id"] for row in told["requirements"]} == {
-        one.id for one in registry().values() if one.checks
-    }
+    rows = {row["id"] for row in told["requirements"]}
+    assert rows == {one.id for one in judged()}
+    assert rows > {one.id for one in registry().values() if one.checks}
     text = matrix.to_markdown()
     assert "| IX-USAGE-003 the-total-adds-up | a |  |  |\n" in text
     assert "| IX-INPUT-001 input-has-its-form | none: Only requests hold an input. |" in text
+
+
+def test_every_judged_requirement_has_a_killer() -> None:
+    """Of some kind: what each kind claims to kill is what its own tests insist on."""
+    servers = {name for one in read_mutants() if not (one.known or one.equivalent) for name in one.breaks}
+    clients = {case.judges for case in read_cases() if case.catches}
+    traces = {re.split(r"(?<=-\d{3})-", path.stem)[0] for path in violations()}
+    assert {one.id for one in judged()} - servers - clients - traces == set()
 
 
 def test_jobs_are_chosen_by_name_area_and_requirement() -> None:

@@ -125,7 +125,9 @@ class _Stalls(Service):
     """Says the beginning and then nothing more."""
 
     def answer(self, request: Request) -> Answer:
-        return replace(super().answer(request), delivery=Delivery("account", Plan(), Fault("stall", after=1)))
+        return replace(
+            super().answer(request), delivery=Delivery("account", Plan(), Fault("stall", after_bytes=10))
+        )
 
 
 class _Hangs:
