@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from jsonschema import Draft202012Validator
 
 from conformance.contract.places import folder
 from conformance.contract.registry import registry
+from conformance.errors import DataFolderMissing
 from conformance.mutants.clients import catching, run_client, run_right_client
-from conformance.mutants.jobs import Job, jobs, run_job, run_jobs
+from conformance.mutants.jobs import Job, jobs, run_job, run_jobs, untraced
 from conformance.mutants.lines import control_line, is_red, mutant_line
 from conformance.mutants.matrix import Matrix, judged
 from conformance.mutants.mutant import read_mutants
@@ -163,3 +165,17 @@ def test_a_job_is_what_it_says() -> None:
     """The line of each kind names it."""
     assert run_job(Job("trace", "text_stream", control=True))["type"] == "control"
     assert run_job(Job("server", "id-changes-at-the-end"))["subject"] == "id-changes-at-the-end"
+
+
+def test_traces_that_cannot_be_run_are_left_out_and_it_is_said_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where jsonpatch is not installed, and where an installation has no conversations."""
+    assert untraced() == ""
+    monkeypatch.setattr("conformance.mutants.jobs.find_spec", lambda _: None)
+    assert untraced() == "jsonpatch is not installed: pip install 'gemini-conformance[tests]'"
+    assert jobs(kinds=["trace"]) == []
+
+    def missing(name: str) -> Path:
+        raise DataFolderMissing(name)
+
+    monkeypatch.setattr("conformance.mutants.jobs.folder", missing)
+    assert untraced() == "this installation has no folder of conversations: run them from a checkout"
