@@ -4,6 +4,7 @@ Plain `nox` is what CI runs: no network beyond the package registry, no key. The
 
     nox -s bench
     nox -s agreement
+    nox -s mutants
 """
 
 import nox
@@ -93,6 +94,14 @@ def clients(session: nox.Session, client: str, package: list[str]) -> None:
     """Real clients against the reference server; those of npm need node."""
     session.install("-e.", *package)
     session.run("python", "-m", "tests.clients.run", "--client", client, "--folder", session.create_tmp())
+
+
+@nox.session(python=PYTHON, default=False)
+def mutants(session: nox.Session) -> None:
+    """All wrong servers, clients and traces, their controls, and the kill matrix."""
+    session.install("-e.[tests]")
+    to = session.create_tmp()
+    session.run("gemini-conformance", "mutants", "-n", "2", "--matrix", f"{to}/matrix.json", *session.posargs)
 
 
 @nox.session(python=PYTHON, default=False)

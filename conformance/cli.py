@@ -24,6 +24,7 @@ COMMANDS = {
     "run": "play scenarios against targets and judge what was exchanged",
     "client": "try a client, in any language, through its driver",
     "matrix": "try several clients on the same cases, side by side",
+    "mutants": "run wrong servers, clients and traces: does the harness see them?",
     "testee": "begin a driver for a client, or see what is missing in one",
     "lint": "judge recordings made by anyone",
     "record": "play scenarios and write their cassettes",

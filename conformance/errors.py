@@ -12,6 +12,7 @@ A run goes through these steps; beside each, what may end it:
     serve              PortTaken, AddressRefused                  usage (2)
     read the cases     CaseBroken                                 a fault of the file (2)
     read what is known KnownBroken                                a fault of the file (2)
+    read the mutants   MutantBroken                               a fault of the file (2)
     name a driver      DriverUnknown                              usage (2)
     drive a client     TesteeMissing, TesteeNotReady,
                        TesteeBroken                               a client that cannot be driven (4)
@@ -36,6 +37,7 @@ __all__ = [
     "DriverUnknown",
     "KeyMissing",
     "KnownBroken",
+    "MutantBroken",
     "NothingToDo",
     "OpenapiUnusable",
     "OutputLost",
@@ -357,6 +359,23 @@ class CaseBroken(ConformanceError):
     @property
     def hint(self) -> str:
         return "conformance/testees/cases/README.md shows a full case."
+
+
+@dataclass(eq=False)
+class MutantBroken(ConformanceError):
+    """A file of mutants is none, or a mutant in it makes no sense."""
+
+    file: str
+    where: str
+    problem: str
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return _told(self.file, self.where, self.problem)
+
+    @property
+    def hint(self) -> str:
+        return "conformance/mutants/servers/README.md shows a full mutant."
 
 
 @dataclass(eq=False)

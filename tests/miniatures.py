@@ -9,23 +9,17 @@ P0 step.stop, F interaction.completed, E error, Z the frame that says [DONE].
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import jsonpatch
-import yaml
-
+from conformance.mutants.traces import conversations, frames, patched, trace_of
 from conformance.wire.exchange import Exchange, Request, Response
 from conformance.wire.trace import Trace
 
 __all__ = ["CONVERSATIONS", "conversation", "frames", "patched", "stream", "trace_of"]
 
-CONVERSATIONS = sorted(path.stem for path in (Path(__file__).parent / "conversations").glob("*.yaml"))
+CONVERSATIONS = conversations()
 
 _URL = "https://generativelanguage.googleapis.com/v1beta/interactions"
-_KEY = "test-key-of-a-miniature"
 _SNAPSHOT = {"id": "v1_TWluaWF0dXJl", "object": "interaction", "model": "gemini-3-flash-preview"}
 _USAGE = {
     "total_tokens": 9,
@@ -80,91 +74,10 @@ def _payload(letter: str, position: int) -> Any:
     raise ValueError(letter)
 
 
-def frames(payloads: Iterable[Any]) -> bytes:
-    """Write payloads as the service frames them: an event line, one data line of compact JSON, an empty line.
-
-    A payload `{"raw": "…"}` stands for its text, so that a test can frame it wrongly.
-    """
-    return "".join(_frame(payload) for payload in payloads).encode()
-
-
-def _frame(payload: Any) -> str:
-    match payload:
-        case "[DONE]":
-            return "event: done\ndata: [DONE]\n\n"
-        case {"raw": str(text)}:
-            return text
-        case {"event_type": str(name)}:
-            return f"event: {name}\ndata: {_text(payload)}\n\n"
-    return f"data: {_text(payload)}\n\n"
-
-
 def _text(payload: Any) -> str:
-    """The compact JSON of a payload, its `event_type` last, as on the wire."""
-    if payload == "[DONE]":
-        return "[DONE]"
-    if isinstance(payload, dict) and "event_type" in payload:
-        payload = {**{key: told for key, told in payload.items() if key != "event_type"}, **_name(payload)}
-    return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-
-
-def _name(payload: dict[str, Any]) -> dict[str, Any]:
-    return {"event_type": payload["event_type"]}
+    return payload if isinstance(payload, str) else json.dumps(payload, separators=(",", ":"))
 
 
 def conversation(name: str) -> Trace:
     """Give a conversation of tests/conversations as a trace."""
     return trace_of(patched(name, []), name)
-
-
-def patched(name: str, operations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give the exchanges of a conversation, defaults filled in, with a JSON patch (RFC 6902) applied."""
-    exchanges: list[dict[str, Any]] = json.loads(_exchanges(name))
-    found: list[dict[str, Any]] = jsonpatch.apply_patch(exchanges, operations)
-    return found
-
-
-@cache
-def _exchanges(name: str) -> str:
-    """The exchanges of a file as JSON text, so that nobody shares an object with anybody."""
-    text = (Path(__file__).parent / "conversations" / f"{name}.yaml").read_text()
-    return json.dumps([_whole(exchange) for exchange in yaml.safe_load(text)])
-
-
-def _whole(exchange: dict[str, Any]) -> dict[str, Any]:
-    """Fill in what a file leaves out: a POST with a key, an HTTP 200, the content types."""
-    request, response = exchange["request"], exchange["response"]
-    sent = {"content-type": "application/json"} if "body" in request else {}
-    kind = "text/event-stream" if "events" in response else "application/json"
-    return {
-        "witnessed": False,
-        **exchange,
-        "request": {"method": "POST", "url": _URL, "headers": {"x-goog-api-key": _KEY, **sent}, **request},
-        "response": {"status": 200, "headers": {"content-type": kind}, **response},
-    }
-
-
-def trace_of(exchanges: Iterable[dict[str, Any]], name: str = "") -> Trace:
-    """Give the trace of exchanges that are written as data."""
-    return Trace.of([_exchange(exchange) for exchange in exchanges], name)
-
-
-def _exchange(exchange: dict[str, Any]) -> Exchange:
-    request, response = exchange["request"], exchange["response"]
-    return Exchange(
-        Request(request["method"], request["url"], tuple(request["headers"].items()), _body(request)),
-        Response(response["status"], tuple(response["headers"].items()), _body(response)),
-        exchange["name"],
-        witnessed=exchange["witnessed"],
-    )
-
-
-def _body(message: dict[str, Any]) -> bytes:
-    match message:
-        case {"raw": str(text)}:
-            return text.encode()
-        case {"events": [*payloads]}:
-            return frames(payloads)
-        case {"body": body}:
-            return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    return b""

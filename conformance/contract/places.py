@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def folder(name: str) -> Path:
-    """Give the folder `schemas`, `scenarios`, `cassettes` or `violations`, wherever it is kept.
+    """Give the folder `schemas`, `scenarios`, `cassettes`, `violations` or `conversations`.
 
     Raises:
         DataFolderMissing: the installation has no such folder.

@@ -11,7 +11,7 @@ from typing import Any
 from conformance.scenario.scenario import Expectation
 from conformance.wire.trace import Call
 
-__all__ = ["misses_of"]
+__all__ = ["matches", "misses_of"]
 
 
 def misses_of(expect: Expectation, call: Call) -> Iterator[str]:
@@ -28,7 +28,7 @@ def misses_of(expect: Expectation, call: Call) -> Iterator[str]:
         yield f"the text {_short(call.text)} does not match {expect.says!r}"
     at = 0
     for wanted in expect.includes:
-        found = next((n for n in range(at, len(call.steps)) if _matches(wanted, call.steps[n])), None)
+        found = next((n for n in range(at, len(call.steps)) if matches(wanted, call.steps[n])), None)
         if found is None:
             kinds = ", ".join(str(step.get("type")) for step in call.steps) or "none"
             yield f"no step matches {wanted} (steps: {kinds})"
@@ -59,12 +59,12 @@ def _short(text: str) -> str:
     return ascii(text if len(text) <= 70 else f"{text[:67]}…")
 
 
-def _matches(wanted: Any, found: Any) -> bool:
-    """Whether everything wanted is found: members of objects, items of lists from the first on."""
+def matches(wanted: Any, found: Any) -> bool:
+    """Tell whether everything wanted is found: members of objects, items of lists from the first on."""
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(
-            key in found and _matches(item, found[key]) for key, item in wanted.items()
+            key in found and matches(item, found[key]) for key, item in wanted.items()
         )
     if isinstance(wanted, list):
-        return isinstance(found, list) and len(wanted) <= len(found) and all(map(_matches, wanted, found))
+        return isinstance(found, list) and len(wanted) <= len(found) and all(map(matches, wanted, found))
     return bool(wanted == found)

@@ -45,6 +45,7 @@ __all__ = [
     "Targets",
     "cassette_path",
     "checked_target",
+    "judge_played",
     "run_scenario",
     "targets_of",
 ]
@@ -276,11 +277,8 @@ def _our_fault(subject: str, target: str, path: Path, error: Exception) -> Line:
 
 
 def _judged(subject: str, target: str, targets: Targets, played: Played, seconds: float) -> list[Line]:
-    report = judge(played.trace, closed=targets.options.closed, parties=("server",))
-    own = target in OWN_TARGETS
-    report.findings.extend(_cuts(played))
-    report.findings.extend(_expectations(played, own=own))
-    report.findings.extend(_unobserved(played, report, weak=target == "live" or played.unreachable))
+    weak = target == "live" or played.unreachable
+    report = judge_played(played, closed=targets.options.closed, own=target in OWN_TARGETS, weak=weak)
     secrets = _secrets(target, targets)
     exchanges = [redact(call.exchange, secrets) for call in played.trace.calls]
     trace = Trace.of(exchanges, played.trace.name)
@@ -304,6 +302,19 @@ def _judged(subject: str, target: str, targets: Targets, played: Played, seconds
         *report_lines(subject, report, trace),
         coverage_line(subject, Coverage.of(report.branches)),
     ]
+
+
+def judge_played(played: Played, *, closed: bool, own: bool, weak: bool = False) -> Report:
+    """Judge what was played: by the requirements, and by what the scenario alone expects.
+
+    own: against our own server or its cassette, where a missed expectation is a failure.
+    weak: that something was not shown may not be the endpoint's doing.
+    """
+    report = judge(played.trace, closed=closed, parties=("server",))
+    report.findings.extend(_cuts(played))
+    report.findings.extend(_expectations(played, own=own))
+    report.findings.extend(_unobserved(played, report, weak=weak))
+    return report
 
 
 def _cuts(played: Played) -> Iterator[Verdict]:
