@@ -241,6 +241,15 @@ def resumed_streams_repeat_nothing(trace: Trace) -> Iterator[Verdict]:
             yield kept(call)
 
 
+def _due(trace: Trace, call: Call) -> list[str]:
+    """The events that follow the mark in a whole stream before; none where there is no such stream."""
+    for _, stream in _streams_of(trace, call):
+        ids = [found for event in stream.payloads if (found := _event_id(event)) is not None]
+        if _mark(call) in ids and stream.completed is not None and not stream.excerpt:
+            return ids[ids.index(_mark(call)) + 1 :]
+    return []
+
+
 def _indexed(event: Event) -> bool:
     return isinstance(event.json, dict) and isinstance(event.json.get("index"), int)
 
@@ -250,6 +259,11 @@ def resumed_streams_lose_nothing(trace: Trace) -> Iterator[Verdict]:
     for call, stream, seen in _resumed(trace):
         open_steps: set[int] = set()
         lost = False
+        told = {_event_id(event) for event in stream.payloads}
+        for name in _due(trace, call) if stream.completed is not None else ():
+            if name not in told:
+                lost = True
+                yield broken(call, "", f"the event {name!r} came after the mark before, and is lost")
         for event in (*seen, *stream.payloads):
             match event.json:
                 case {"event_type": "step.start", "index": int(step)}:

@@ -129,8 +129,10 @@ def signatures_close_their_thought(trace: Trace) -> Iterator[Verdict]:
         signatures = [event for event, _ in life.deltas_of("thought_signature")]
         if not signatures or life.type != "thought":
             continue
-        if signatures[-1] is life.deltas[-1]:
-            yield kept(signatures[-1])
+        if signatures[0] is life.deltas[-1]:
+            yield kept(signatures[0])
+        elif signatures[-1] is life.deltas[-1]:
+            yield broken(signatures[-1], "/delta/type", f"step {life.index} is signed again")
         else:
             yield broken(
                 signatures[-1], "/delta/type", f"more deltas follow the signature of step {life.index}"

@@ -57,8 +57,11 @@ def created_comes_first(trace: Trace) -> Iterator[Verdict]:
     """A stream opens with `interaction.created`, unless it fails at once (IX-STREAM-004)."""
     for stream in _from_the_start(trace):
         match stream.payloads:
-            case [Event(type="interaction.created") as first, *_]:
+            case [Event(type="interaction.created") as first, *rest]:
                 yield kept(first)
+                for event in rest:
+                    if event.type == "interaction.created":
+                        yield broken(event, "/event_type", "interaction.created comes again")
             case [first, *_] if not stream.errors:
                 yield broken(
                     first, "/event_type", f"the stream opens with {first.type}, not interaction.created"

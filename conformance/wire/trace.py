@@ -362,11 +362,17 @@ def _documents(call: Call) -> Iterator[Document | Event]:
         yield from (event for event in call.stream.payloads if event.json is not UNREADABLE)
     elif isinstance(call.answered, dict):
         yield Document(call.answered, call.place, _kind(call))
+    elif _should_be_an_interaction(call) and call.answered not in (ABSENT, UNREADABLE):
+        yield Document(call.answered, call.place, "interaction")
+
+
+def _should_be_an_interaction(call: Call) -> bool:
+    return call.operation in ("create", "get", "cancel") and call.status is not None and call.status < 300
 
 
 def _kind(call: Call) -> Kind:
     body = call.answered
-    if "error" in body and not _looks_like_interaction(body):
+    if "error" in body and not _looks_like_interaction(body) and not _should_be_an_interaction(call):
         return "error"
     if isinstance(body.get("event_type"), str):
         return "event"
