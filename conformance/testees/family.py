@@ -56,14 +56,19 @@ class Family:
         self._signal(signal.SIGTERM)
 
     def end(self) -> None:
-        """Kill them all; again while there are any, since one may have started another meanwhile."""
+        """Kill them all; again until twice none is found.
+
+        One may have started another meanwhile, and what has just begun has no environment for a moment.
+        """
         self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+        none = 0
         for _ in range(_ROUNDS if sys.platform == "linux" else 0):
             found = self.members()
             for pid in found:
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
-            if not found:
+            none = 0 if found else none + 1
+            if none == 2:
                 return
             time.sleep(_ROUND_S)
 

@@ -84,6 +84,10 @@ class Testee:
         self._lanes = threading.Semaphore(self.max_in_flight)
         return self
 
+    def again(self) -> "Testee":
+        """Give another driver of the same client, started in the same way, which has never crashed."""
+        return Testee(self.command, ready_s=self._ready_s, validate=self._validate, memory_mb=self._memory_mb)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

@@ -22,6 +22,7 @@ from conformance.judge.verdict import Outcome, Verdict, worst
 from conformance.report.record import Line, coverage_line, exchange_lines, report_lines
 from conformance.server import serving
 from conformance.testees.case import Case
+from conformance.testees.cutting import Cutter
 from conformance.testees.judging import KEYS, Miss, misses, outcome_for
 from conformance.testees.process import Delivered, Testee
 from conformance.testees.protocol import Message
@@ -42,8 +43,11 @@ def run_cases(
     """Run the cases; give their lines, then those of the coverage and of the driver."""
     stage = Stage(seed)
     branches: set[Any] = set()
-    with serving(answering=stage) as server:
-        player = _Player(testee, stage, server.url, api_version, branches)
+    with (
+        serving(answering=stage) as server,
+        Cutter(testee, stage, server.url, seed=seed, api_version=api_version) as cutter,
+    ):
+        player = _Player(testee, stage, server.url, api_version, branches, cutter=cutter)
         pool = ThreadPoolExecutor(testee.max_in_flight, thread_name_prefix="lane")
         try:
             for lines in pool.map(player.play, range(len(cases)), cases):
@@ -76,13 +80,21 @@ class _Player:
     """Plays cases, one in each lane at a time."""
 
     def __init__(
-        self, testee: Testee, stage: Stage, origin: str, api_version: str, branches: set[Any]
+        self,
+        testee: Testee,
+        stage: Stage,
+        origin: str,
+        api_version: str,
+        branches: set[Any],
+        *,
+        cutter: Cutter,
     ) -> None:
         self._testee = testee
         self._stage = stage
         self._origin = origin
         self._api_version = api_version
         self._branches = branches
+        self._cutter = cutter
 
     def play(self, number: int, case: Case) -> list[Line]:
         """Play one case; give its lines."""
@@ -104,8 +116,18 @@ class _Player:
             problem = f"the driver failed: {str(delivered.last.get('message'))[:300]}"
             return [_case_line(case, "untestable", problem=problem, seconds=seconds)]
         told = json.dumps([delivered.last, *delivered.events])
-        found = misses(act, delivered, told=told, log=self._testee.log, closed=closed)
-        return self._lines(act, delivered, list(found), seconds, unconfirmed)
+        found = list(misses(act, delivered, told=told, log=self._testee.log, closed=closed))
+        if case.cuts and not found:
+            try:
+                cut = self._cutter.play(case, case.cuts)
+            except TesteeBroken as error:
+                return [_case_line(case, "untestable", problem=str(error), exit_code=4)]
+            if cut.survivor:
+                return [_case_line(case, "error", problem=cut.survivor, exit_code=3)]
+            seconds, unconfirmed = seconds + cut.seconds, unconfirmed + cut.unconfirmed
+            problem = cut.finding.message if cut.finding else cut.uncut
+            found += [Miss(problem)] if problem else []
+        return self._lines(act, delivered, found, seconds, unconfirmed)
 
     def _missing(self, case: Case) -> str:
         """Give what the client would need for a case and does not declare."""

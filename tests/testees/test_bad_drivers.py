@@ -54,6 +54,14 @@ def nothing_left(mark: str) -> bool:
     return all(map(gone, left_over(mark)))
 
 
+def running(mark: str, number: int) -> bool:
+    """Whether so many processes of a test come to run: one that has just begun has no environment yet."""
+    end = time.monotonic() + 10
+    while len(left_over(mark)) < number and time.monotonic() < end:
+        time.sleep(0.02)
+    return len(left_over(mark)) == number
+
+
 ANSWERED = {
     "a banner": ("print('Welcome!')\n" + ECHO, "a line that is not JSON: Welcome!"),
     "bytes that are no UTF-8": (
@@ -177,7 +185,7 @@ def test_no_child_is_left(where: str, mark: str) -> None:
     """Wherever it went, whatever it holds open, and however its parent ended."""
     with Testee(program(FORKS.format(CHILDREN[where]))) as testee:
         assert testee.ask(call(), 5).ending == "end"
-        assert len(left_over(mark)) == 2
+        assert running(mark, 2)
     assert nothing_left(mark)
     with Testee(program(FORKS.format(CHILDREN[where] + "; os._exit(3)"))) as testee:
         start = time.monotonic()
@@ -239,9 +247,7 @@ def test_ctrl_c_ends_the_command_and_its_drivers(body: str, mark: str, tmp_path:
         stderr=subprocess.PIPE,
         text=True,
     ) as run:
-        end = time.monotonic() + 20
-        while len(left_over(mark)) < 2 and time.monotonic() < end:
-            time.sleep(0.05)
+        assert running(mark, 2)
         time.sleep(0.5)
         run.send_signal(signal.SIGINT)
         _, told = run.communicate(timeout=20)
