@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import queue
+import select
 import subprocess
 import sys
 import threading
@@ -214,7 +215,7 @@ class Program:
             work.start()
         self._threads = works[1:]
         threading.Thread(target=self._watch, daemon=True).start()
-        threading.Thread(target=self._weigh, daemon=True).start()
+        threading.Thread(target=self._look, daemon=True).start()
 
     def _wait_until_ready(self) -> None:
         end = time.monotonic() + self._launch.ready_s
@@ -428,14 +429,27 @@ class Program:
         self.crashed |= not self._stopping
         self._bury()
 
-    def _weigh(self) -> None:
-        """Look at the memory now and then; less often where looking takes long."""
+    def _look(self) -> None:
+        """Look at its memory and its stdin now and then; less often where looking takes long."""
         pause_s = _LOOK_S
         while not self._is_gone.wait(pause_s):
             start = time.monotonic()
             if self._family.resident_mb() > self._launch.memory_mb:
                 self._condemn(f"used more than {self._launch.memory_mb} MB")
             pause_s = max(_LOOK_S, 20 * (time.monotonic() - start))
+            if self._is_deaf() and not self._has_ended(_FAREWELL_S):
+                self._condemn("closed its stdin")
+
+    def _is_deaf(self) -> bool:
+        """Whether nobody is left who could read what is written; a write may have gone well before that."""
+        pipe = self._process.stdin
+        if pipe is None or pipe.closed or not hasattr(select, "poll"):
+            return False
+        poll = select.poll()
+        with contextlib.suppress(ValueError, OSError):  # it is closed at this moment
+            poll.register(pipe, 0)
+            return any(event & select.POLLERR for _, event in poll.poll(0))
+        return False
 
     def _bury(self) -> None:
         """End the calls under way: there is nobody left to answer them."""
