@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.cli import main
 from conformance.server import plans as deliveries
 from conformance.server import serving
 from conformance.testees import running
@@ -321,9 +323,14 @@ def test_a_faulty_client_that_cannot_be_driven_is_told() -> None:
     assert "no-such cannot be started" in play(CONTROL, TEXT, 10, control=["no-such"]).survivor
 
 
-def test_a_run_in_which_the_faulty_client_survives_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_in_which_the_faulty_client_survives_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Of the harness, and no pass."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(running, "Cutter", partial(Cutter, control=CONTROL))
+    assert main(["client", "--only", "cuts/text", "--", *CONTROL]) == 3
+    assert "survived all 20 calls" in capsys.readouterr().out
     with Testee(CONTROL) as testee:
         line = next(run_cases(testee, [TEXT]))
     assert (line["outcome"], line["exit_code"]) == ("error", 3)
