@@ -59,10 +59,11 @@ def build(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON, default=False)
 def bench(session: nox.Session) -> None:
-    """What people wait for: the judge by event, stock validators on the same work, the server by answer."""
+    """What people wait for: the judge by event, stock validators on the same work, server, random cuts."""
     session.install("-e.[tests]")
     session.run("python", "-m", "tests.bench", *session.posargs)
     session.run("python", "-m", "tests.server.bench")
+    session.run("python", "-m", "tests.testees.bench")
 
 
 @nox.session(python=PYTHON, default=False)

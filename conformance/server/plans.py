@@ -18,7 +18,9 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,7 +31,7 @@ __all__ = ["CUTS", "Delivered", "Gate", "Plan", "Wire", "confirmed", "deliver", 
 
 CUTS = frozenset({"write", "whole", "frame", "byte"})
 _WAIT_S = 1.0
-_SPINS = 50
+_SPINS = 5
 _UNKNOWN_PAUSE_S = 0.005
 _SIOCOUTQ = 0x5411
 _NETLINK_SOCK_DIAG = 4
@@ -54,7 +56,8 @@ class Delivered:
 
     number: which of the account's planned deliveries it is, from 0.
     writes: how many went out, the head included.
-    confirmed, unconfirmed: after how many of them the peer was seen to have read everything, or was not.
+    confirmed, unconfirmed: before how many of them the peer was seen to have read all the others, or was not;
+        the first has nothing before it.
     whole: whether the answer went out to its planned end.
     left: whether the peer closed the connection before that, or while the server had nothing more to send.
     """
@@ -102,18 +105,19 @@ class Wire(Protocol):
 
 async def deliver(script: "Script", plan: Plan, wire: Wire, gate: Gate, delivered: Delivered) -> None:
     """Send what a script holds as a plan wants it; what happens in the end is the business of the caller."""
-    for data in _writes_of(script, plan):
-        if plan.lockstep:
-            await gate.passed()
-        await wire.send(data)
-        delivered.writes += 1
-        if plan.confirm:
-            if await confirmed(wire):
-                delivered.confirmed += 1
-            else:
-                delivered.unconfirmed += 1
-        if plan.pause_s:
-            await asyncio.sleep(plan.pause_s)
+    with closing(Kernel()) as kernel:
+        for data in _writes_of(script, plan):
+            if plan.confirm and delivered.writes:
+                if await confirmed(wire, kernel):
+                    delivered.confirmed += 1
+                else:
+                    delivered.unconfirmed += 1
+            if plan.lockstep:
+                await gate.passed()
+            await wire.send(data)
+            delivered.writes += 1
+            if plan.pause_s:
+                await asyncio.sleep(plan.pause_s)
     delivered.whole = True
 
 
@@ -147,14 +151,17 @@ def _cut_at(writes: Iterator[bytes], cuts: tuple[int, ...]) -> Iterator[bytes]:
     return (body[start:end] for start, end in pairwise(places) if end > start)
 
 
-async def confirmed(wire: Wire) -> bool:
+async def confirmed(wire: Wire, kernel: "Kernel | None" = None) -> bool:
     """Wait until the peer has read everything that was written; False when that cannot be known."""
+    if kernel is None:
+        with closing(Kernel()) as own:
+            return await confirmed(wire, own)
     loop = asyncio.get_running_loop()
     end = loop.time() + _WAIT_S
     turn = 0
     while loop.time() < end:
         if wire.unsent() == 0:
-            match _left(wire.endpoint()):
+            match _left(wire.endpoint(), kernel):
                 case None:
                     break
                 case 0:
@@ -165,7 +172,7 @@ async def confirmed(wire: Wire) -> bool:
     return False
 
 
-def _left(sock: socket.socket) -> int | None:
+def _left(sock: socket.socket, kernel: "Kernel") -> int | None:
     """How many bytes the peer has not read yet; None when this system cannot tell."""
     if sys.platform != "linux":
         return None
@@ -175,27 +182,43 @@ def _left(sock: socket.socket) -> int | None:
         (unsent,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), _SIOCOUTQ, bytes(4)))
         if unsent:
             return int(unsent)
-        return _receive_queue(sock.family, sock.getpeername(), sock.getsockname())
+        return kernel.receive_queue(sock.family, sock.getpeername(), sock.getsockname())
     except (OSError, ValueError, struct.error):  # the client has left
         return None
 
 
-def _receive_queue(family: int, here: tuple[str, int], there: tuple[str, int]) -> int | None:
-    """Ask the kernel how much waits to be read in the socket from `here` to `there`.
+class Kernel:
+    """The kernel as the one who knows what waits to be read in a socket of this machine.
 
     The format is that of linux/inet_diag.h: a request for one socket, named by both of its ends.
     """
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+
+    def receive_queue(self, family: int, here: tuple[str, int], there: tuple[str, int]) -> int | None:
+        """Ask how much waits to be read in the socket from `here` to `there`."""
+        if self._socket is None:
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG)
+            self._socket.settimeout(0.5)
+        self._socket.send(_question(family, here[:2], there[:2]))
+        told = self._socket.recv(8192)
+        kind = struct.unpack_from("=H", told, 4)[0]
+        if kind != _SOCK_DIAG_BY_FAMILY:
+            return None
+        return int(struct.unpack_from("=I", told, 16 + 4 + 48 + 4)[0])
+
+    def close(self) -> None:
+        """Ask no more."""
+        if self._socket is not None:
+            self._socket.close()
+
+
+@lru_cache(maxsize=1024)
+def _question(family: int, here: tuple[str, int], there: tuple[str, int]) -> bytes:
     ends = b"".join(
         socket.inet_pton(family, end[0].partition("%")[0]).ljust(16, b"\0") for end in (here, there)
     )
     name = struct.pack("!HH", here[1], there[1]) + ends + struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)
     asked = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF) + name
-    head = struct.pack("=IHHII", 16 + len(asked), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 1, 0)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG) as kernel:
-        kernel.settimeout(0.5)
-        kernel.send(head + asked)
-        told = kernel.recv(8192)
-    kind = struct.unpack_from("=H", told, 4)[0]
-    if kind != _SOCK_DIAG_BY_FAMILY:
-        return None
-    return int(struct.unpack_from("=I", told, 16 + 4 + 48 + 4)[0])
+    return struct.pack("=IHHII", 16 + len(asked), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 1, 0) + asked

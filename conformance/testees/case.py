@@ -137,6 +137,7 @@ class Case:
     catches: wrong clients that fail it.
     needs: the capabilities without which it makes no sense.
     prepare: the body of a create that is made for it beforehand; `<id>` and `<event N>` are its.
+    cuts: so many calls more are made, the answer to each cut at random (see `cutting`).
     """
 
     id: str
@@ -154,6 +155,7 @@ class Case:
     timeout_ms: int = TIMEOUT_MS
     retries: str = "off"
     cancel: Mapping[str, int] | None = None
+    cuts: int = 0
 
     @property
     def family(self) -> str:
@@ -215,6 +217,8 @@ def _cases(path: Path, streams: Mapping[str, Any]) -> Iterator[Case]:
             raise CaseBroken(str(path), name, f"there is no requirement {entry['judges']}")
         if requirement.party == "server":
             raise CaseBroken(str(path), name, f"{entry['judges']} is about servers")
+        if "cuts" in entry and any("events" not in told for told in entry.get("replies", [{}])):
+            raise CaseBroken(str(path), name, "random cuts need replies that have events")
         yield _case(path, name, entry, streams)
 
 
@@ -246,6 +250,7 @@ def _case(path: Path, name: str, entry: Mapping[str, Any], streams: Mapping[str,
         timeout_ms=call.get("timeout_ms", TIMEOUT_MS),
         retries=call.get("retries", "off"),
         cancel=call.get("cancel"),
+        cuts=entry.get("cuts", {}).get("calls", 0),
     )
 
 

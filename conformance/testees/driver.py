@@ -6,8 +6,9 @@
         tell({"event_type": "interaction.created", ...})       # an event, as the client handed it over
         return {"type": "end", "text": "Hello"}
 
-Each call is a task of one event loop; what blocks runs `in_thread`. A task that raises is answered by
-`fault`, one that is cancelled by an error of the kind `cancelled`. What the client raised is told as an error
+Each call is a task of one event loop; what blocks runs `in_thread`; one that is to be repeated makes its runs
+one after the other. A run that raises is answered by `fault`, one that is cancelled by an error of the kind
+`cancelled`. What the client raised is told as an error
 by `failed`, its objects as JSON by `dumped`. Messages go to the descriptor that CONFORMANCE_FD names, if it
 does, so that whatever a client prints on stdout is a log.
 """
@@ -116,13 +117,14 @@ async def _drive(ready: Mapping[str, Any], answer: _Answer, say: _Say) -> None:
     loop = asyncio.get_running_loop()
     inbox: asyncio.Queue[Message] = asyncio.Queue()
     threading.Thread(target=_listen, args=(loop, inbox), daemon=True).start()
-    say({"type": "ready", "protocol": PROTOCOL, **ready})
+    capabilities = [*ready.get("capabilities", ()), "repeat"]
+    say({"type": "ready", "protocol": PROTOCOL, **ready, "capabilities": capabilities})
     tasks: dict[str, asyncio.Task[None]] = {}
     while (message := await inbox.get()).get("type") != "stop":
         name = str(message.get("id"))
         match message.get("type"):
             case "call":
-                tasks[name] = loop.create_task(_answer_one(message, answer, say))
+                tasks[name] = loop.create_task(_answer_all(message, answer, say))
                 tasks[name].set_name(name)
                 tasks[name].add_done_callback(lambda task: tasks.pop(task.get_name(), None))
             case "cancel" if name in tasks:
@@ -140,14 +142,29 @@ def _listen(loop: asyncio.AbstractEventLoop, inbox: "asyncio.Queue[Message]") ->
         loop.call_soon_threadsafe(inbox.put_nowait, {"type": "stop"})
 
 
-async def _answer_one(call: Message, answer: _Answer, say: _Say) -> None:
+async def _answer_all(call: Message, answer: _Answer, say: _Say) -> None:
+    """Make the runs of a call; once it is cancelled, those that are left end at once."""
+    if "repeat" not in call:
+        await _answer_one(call, answer, say, {"id": call["id"]})
+        return
+    task = asyncio.current_task()
+    for run in range(1, call["repeat"] + 1):
+        mark = {"id": call["id"], "run": run}
+        if task is not None and task.cancelling():
+            say({**mark, **cancelled(0)})
+        else:
+            await _answer_one(call, answer, say, mark)
+
+
+async def _answer_one(call: Message, answer: _Answer, say: _Say, mark: Message) -> None:
+    """Make a call once, its messages marked."""
     start, told = time.monotonic(), 0
 
     def tell(value: Any) -> int:
         nonlocal told
         told += 1
         at_ms = round((time.monotonic() - start) * 1000, 1)
-        say({"type": "event", "id": call["id"], "seq": told, **dumped(value), "at_ms": at_ms})
+        say({"type": "event", **mark, "seq": told, **dumped(value), "at_ms": at_ms})
         return told
 
     try:
@@ -157,7 +174,7 @@ async def _answer_one(call: Message, answer: _Answer, say: _Say) -> None:
     except Exception as error:  # noqa: BLE001  whatever it is, the harness is told
         shown = f"{type(error).__name__}: {error}"
         message = {"type": "fault", "message": shown, "traceback": traceback.format_exc()}
-    say({"id": call["id"], "events": told, **message})
+    say({**mark, "events": told, **message})
 
 
 def _saying(out: BinaryIO) -> _Say:

@@ -22,9 +22,9 @@ from conformance.report.record import Line
 from conformance.server import serving
 from conformance.testees.case import Case
 from conformance.testees.fixture import bare_case, wire_lines
-from conformance.testees.process import surroundings
 from conformance.testees.running import case_line
 from conformance.testees.stage import Stage
+from conformance.testees.surroundings import surroundings
 from conformance.wire.redaction import redact_text
 
 __all__ = ["run_once"]
@@ -76,7 +76,7 @@ def _run(command: Sequence[str], url: str, key: str, name: str, limit_s: float) 
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=surroundings() | own,
+            env=surroundings(os.environ, str(Path.home())) | own,
             start_new_session=True,
         )
     except (OSError, ValueError) as error:

@@ -5,8 +5,9 @@ r"""The driver protocol: which messages go back and forth, and what is wrong wit
 
 One JSON object a line. The driver speaks first, `ready`; the harness sends `call`, `cancel` and `stop`; each
 call is answered by any number of `event` and exactly one of `end`, `error`, `unsupported` and `fault`, in any
-order among calls. `log` may come at any time. `schemas/harness/testee.json` describes every message; unknown
-fields are ignored on both sides.
+order among calls. `log` may come at any time. A call with `repeat: n` is made n times under its one id; each
+message then carries its `run`, from 1, and each run has one ending. `schemas/harness/testee.json` describes
+every message; unknown fields are ignored on both sides.
 """
 
 import json
@@ -30,6 +31,7 @@ __all__ = [
 Message: TypeAlias = dict[str, Any]
 PROTOCOL = 1
 LONGEST_LINE = 16 * 2**20
+_DEEPEST = 200
 ENDINGS = frozenset({"end", "error", "unsupported", "fault"})
 _SPOKEN = ENDINGS | {"ready", "event", "log"}
 
@@ -50,11 +52,24 @@ def read_message(line: bytes) -> Message:
         raise MessageBroken("is not JSON") from None
     if not isinstance(message, dict):
         raise MessageBroken("is not a JSON object")
-    if message.get("type") not in _SPOKEN:
-        raise MessageBroken(f"has the unknown type {ascii(message.get('type'))[:60]}")
-    if message["type"] not in ("ready", "log") and not isinstance(message.get("id"), str):
+    kind = message.get("type")
+    if not isinstance(kind, str) or kind not in _SPOKEN:
+        raise MessageBroken(f"has the unknown type {ascii(kind)[:60]}")
+    if kind not in ("ready", "log") and not isinstance(message.get("id"), str):
         raise MessageBroken("has no id that is a text")
+    if line.count(b"[") + line.count(b"{") > _DEEPEST and _depth(message) > _DEEPEST:
+        raise MessageBroken(f"is nested more than {_DEEPEST} deep")
     return message
+
+
+def _depth(value: Any) -> int:
+    """How deep a value is nested; without recursion, which what compares values later does not do without."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        inner = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [value for one in inner for value in one if isinstance(value, (dict, list))]
+    return depth
 
 
 def write_message(message: Mapping[str, Any]) -> bytes:

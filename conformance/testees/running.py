@@ -32,6 +32,7 @@ from conformance.scenario.scenario import SUFFIX, Scenario, read_scenario
 from conformance.server import serving
 from conformance.testees.case import Case, read_cases
 from conformance.testees.conversation import DELIVERS, SENDS, Conversation, Turn
+from conformance.testees.cutting import Cutter
 from conformance.testees.judging import KEYS, Miss, misses, outcome_for
 from conformance.testees.process import Delivered, Testee
 from conformance.testees.protocol import Message
@@ -116,6 +117,7 @@ class ClientRun:
     def __init__(self, testee: Testee, *, seed: int = 7, api_version: str = "v1beta") -> None:
         self._testee = testee
         self._api_version = api_version
+        self._seed = seed
         self._stage = Stage(seed)
         self._branches: set[Any] = set()
         self._begun: dict[str, Future[list[Line]]] = {}
@@ -125,6 +127,9 @@ class ClientRun:
 
     def __enter__(self) -> Self:
         self._origin = self._stack.enter_context(serving(answering=self._stage)).url
+        self._cutter = self._stack.enter_context(
+            Cutter(self._testee, self._stage, self._origin, seed=self._seed, api_version=self._api_version)
+        )
         self._pool = ThreadPoolExecutor(self._testee.max_in_flight, thread_name_prefix="lane")
         self._stack.callback(self._pool.shutdown, wait=False, cancel_futures=True)
         return self
@@ -190,6 +195,23 @@ class ClientRun:
         delivered = self._ask(act, played)
         closed = not case.expect.closes or self._stage.left(act)
         self._conclude(act, delivered, played, closed=closed)
+        if case.cuts and not played.found and not played.fault:
+            self._cut(case, played)
+
+    def _cut(self, case: Case, played: "Played") -> None:
+        """Make the call of a case again and again, its answer cut elsewhere each time."""
+        report = self._cutter.play(case, case.cuts)
+        if report.survivor:
+            played.blind = report.survivor
+        elif report.finding:
+            played.acts.clear()
+            played.add(report.finding.act, [Miss(report.finding.message)])
+        elif report.uncut:
+            played.found = [(played.acts[0], Miss(report.uncut), 0)]
+        elif report.unconfirmed:
+            played.unclear = (
+                f"{report.unconfirmed} of {report.calls} calls have cuts that could not be confirmed"
+            )
 
     def _play_conversation(self, scenario: Scenario, played: "Played") -> None:
         def make(turn: Case) -> Turn:
@@ -255,7 +277,8 @@ class Played:
 
     calls: what the client was asked for, act by act.
     unclear: why nothing follows from what was seen. fault: how the driver failed.
-    unsayable: what the client has no way to say. problem: why a conversation ended early.
+    unsayable: what the client has no way to say. blind: why the harness saw nothing.
+    problem: why a conversation ended early.
     """
 
     subject: Subject
@@ -264,6 +287,7 @@ class Played:
     acts: list[Act] = field(default_factory=list)
     found: list[tuple[Act, Miss, int]] = field(default_factory=list)
     unclear: str = ""
+    blind: str = ""
     ending: str = ""
     fault: str = ""
     unsayable: str = ""
@@ -290,6 +314,9 @@ class Played:
 
         unasked: gives the answers that were prepared for requests which never came.
         """
+        if self.blind:
+            line = case_line(self.subject, "error", problem=self.blind, exit_code=3, seconds=self.seconds)
+            return [self.with_call(line)], frozenset()
         if problem := self.fault or self.unsayable:
             outcome: Outcome = "untestable" if self.fault else "not-applicable"
             line = case_line(self.subject, outcome, problem=problem, seconds=self.seconds)

@@ -12,7 +12,7 @@ A case is known by its key, which no other call has. What arrives without a key 
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -82,12 +82,16 @@ class Seen:
 
 @dataclass(slots=True, eq=False)
 class Act:
-    """One case on the stage: its key, the values that were prepared for it, and what was seen."""
+    """One case on the stage: its key, the values that were prepared for it, and what was seen.
+
+    plans: where the bodies are cut, answer by answer as the requests come; without a cut it is one write.
+    """
 
     case: Case
     key: str
     values: dict[str, str] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
+    plans: Sequence[Sequence[int]] = ()
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -185,12 +189,12 @@ class Stage:
             told = control_of(control, "")
             if told is not None:
                 answer = controlled(answer, told, act.key)
-        return self._cut(answer, reply, act.key) if reply.cut_in else answer
-
-    def _cut(self, answer: Answer, reply: Reply, account: str) -> Answer:
-        cuts = sorted({place for text in reply.cut_in for place in _places(answer.body, text.encode())})
-        told = control_of(json.dumps({**reply.control, "cuts": cuts, "confirm": True}), "")
-        return answer if told is None else controlled(answer, told, account)
+        if len(act.seen) < len(act.plans):
+            return _cut(answer, reply, act.plans[len(act.seen)], act.key)
+        if reply.cut_in:
+            cuts = {place for text in reply.cut_in for place in _places(answer.body, text.encode())}
+            return _cut(answer, reply, sorted(cuts), act.key)
+        return answer
 
     def unasked(self, act: Act) -> list[Seen]:
         """Give the answers that were prepared for requests which never came, as if the last came again."""
@@ -258,6 +262,13 @@ def _given(reply: Reply) -> Answer:
     body = (reply.body or "").encode()
     length = ("content-length", str(len(body)))
     return Answer(reply.status, (*reply.headers.items(), length), (body,))
+
+
+def _cut(answer: Answer, reply: Reply, cuts: Sequence[int], account: str) -> Answer:
+    """Cut a body at some offsets, each cut confirmed; without any it goes out in one write."""
+    plan: dict[str, Any] = {"cuts": list(cuts), "confirm": True} if cuts else {"plan": "whole"}
+    told = control_of(json.dumps({**reply.control, **plan}), "")
+    return answer if told is None else controlled(answer, told, account)
 
 
 def _places(body: bytes, text: bytes) -> Iterator[int]:

@@ -35,6 +35,7 @@ def test_the_control_client_holds_every_conversation() -> None:
     outcomes = {line["subject"]: line["outcome"] for line in lines if line["type"] == "case"}
     assert len(outcomes) == len(SCENARIOS)
     assert {name: outcome for name, outcome in outcomes.items() if outcome != "pass"} == {
+        "conversations/asked_in_other_ways": "not-applicable",
         "conversations/continued": "not-applicable",
         "conversations/refusals": "not-applicable",
     }

@@ -7,14 +7,13 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conformance.errors import TesteeBroken, TesteeMissing, TesteeNotReady
 from conformance.testees.process import Testee
-from tests.testees.programs import program
+from tests.testees.programs import alive, gone, program
 
 ECHO = "ready()\nfor name in calls():\n    say(type='end', id=name, text=name)\n"
 
@@ -211,31 +210,6 @@ def test_messages_are_held_against_their_schema_on_request() -> None:
         assert testee.ask(call(), 5).ending == "error"
     assert len(testee.problems) == 1
     assert testee.problems[0].startswith("a message that breaks its schema: kind: 'sad' is not one of")
-
-
-def test_a_driver_sees_no_real_key_and_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the surroundings hold."""
-    for name in ("GEMINI_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "secret")
-    body = ECHO.replace("text=name", "text=str('secret' in os.environ.values())")
-    with Testee(program(body)) as testee:
-        assert testee.ask(call(), 5).last["text"] == "False"
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be forgotten does not."""
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-
-
-def gone(pid: int) -> bool:
-    """Whether a process ends soon: killing it takes a moment."""
-    end = time.monotonic() + 3
-    while alive(pid) and time.monotonic() < end:
-        time.sleep(0.01)
-    return not alive(pid)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

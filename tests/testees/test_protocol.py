@@ -1,9 +1,12 @@
 """The messages of the driver protocol."""
 
+import contextlib
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from conformance.contract.places import folder
@@ -32,6 +35,13 @@ CALL = {
     "retries": "off",
 }
 
+_scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+_values = st.recursive(_scalars, lambda some: st.lists(some) | st.dictionaries(st.text(), some), max_leaves=5)
+_kinds = st.sampled_from(["ready", "event", "end", "error", "unsupported", "fault", "log", "call"])
+json_values = _values | st.fixed_dictionaries(
+    {"type": _kinds | _values, "id": _values}, optional={"run": _values}
+)
+
 
 def test_the_schema_is_one() -> None:
     """And every message that it names has a description."""
@@ -46,10 +56,13 @@ def test_the_schema_is_one() -> None:
         READY,
         CALL,
         {**CALL, "cancel": {"after_events": 2}, "headers": {"a": "b"}},
+        {**CALL, "repeat": 3},
         {"type": "cancel", "id": "c1"},
         {"type": "stop"},
         {"type": "event", "id": "c1", "seq": 1, "value": {}, "unknown": 1},
+        {"type": "event", "id": "c1", "run": 2, "seq": 1, "value": {}},
         {"type": "end", "id": "c1"},
+        {"type": "end", "id": "c1", "run": 3},
         {"type": "error", "id": "c1", "kind": "api", "message": "", "status": None},
         {"type": "unsupported", "id": "c1", "reason": "no such call"},
         {"type": "fault", "id": "c1", "message": ""},
@@ -70,6 +83,7 @@ def test_right_messages_are_right(message: dict[str, Any]) -> None:
     [
         ({**READY, "max_in_flight": 0}, "max_in_flight: 0 is less than the minimum of 1"),
         ({"type": "event", "id": "c1", "value": {}}, "'seq' is a required property"),
+        ({"type": "end", "id": "c1", "run": 0}, "run: 0 is less than the minimum of 1"),
         ({"type": "error", "id": "c1", "kind": "api"}, "'message' is a required property"),
     ],
 )
@@ -83,3 +97,24 @@ def test_what_is_no_message_of_a_driver_is_refused(line: bytes) -> None:
     """Without any other exception."""
     with pytest.raises(MessageBroken):
         read_message(line)
+
+
+@given(json_values)
+def test_whatever_is_read_is_a_message_or_none(value: Any) -> None:
+    """There is no third thing, and what is read can be written."""
+    line = json.dumps(value).encode()
+    with contextlib.suppress(MessageBroken):
+        message = read_message(line)
+        assert read_message(write_message(message)) == message
+
+
+@pytest.mark.parametrize("deep", [198, 199])
+def test_a_message_may_be_nested_so_deep_and_no_deeper(deep: int) -> None:
+    """Brackets side by side, or within a text, are not counted."""
+    line = b'{"type": "log", "message": "' + b"[" * 300 + b'", "a": [' + b"[]," * 300 + b"0],"
+    line += b'"b": ' + b"[" * (deep + 1) + b"]" * (deep + 1) + b"}"
+    if deep == 198:
+        assert read_message(line)["type"] == "log"
+    else:
+        with pytest.raises(MessageBroken, match="nested more than 200 deep"):
+            read_message(line)
