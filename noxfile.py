@@ -4,12 +4,18 @@ Plain `nox` is what CI runs: no network beyond the package registry, no key. The
 
     nox -s bench
     nox -s agreement
+    nox -s matrix
 """
+
+import json
+from pathlib import Path
 
 import nox
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHON = "3.11"
+MATRIX = json.loads(Path("tests/clients/matrix.json").read_text(encoding="utf-8"))
+"""What the matrix is made of: the name of a bundled driver, and its packages; those of npm are pinned."""
 
 nox.options.default_venv_backend = "uv|virtualenv"
 
@@ -93,6 +99,22 @@ def clients(session: nox.Session, client: str, package: list[str]) -> None:
     """Real clients against the reference server; those of npm need node."""
     session.install("-e.", *package)
     session.run("python", "-m", "tests.clients.run", "--client", client, "--folder", session.create_tmp())
+
+
+@nox.session(python=PYTHON, default=False)
+@nox.parametrize(
+    ("client", "packages"),
+    [nox.param(entry["client"], entry["packages"], id=entry["id"]) for entry in MATRIX],
+)
+def matrix(session: nox.Session, client: str, packages: list[str]) -> None:
+    """All client cases against the clients that people use, through the bundled drivers."""
+    folder = session.create_tmp()
+    session.install("-e.", *([] if client.startswith("@") else packages))
+    session.chdir(folder)
+    if client.startswith("@"):
+        Path("package.json").write_text('{"private": true}\n', encoding="utf-8")
+        session.run("npm", "install", "--no-audit", "--no-fund", "--silent", *packages, external=True)
+    session.run("gemini-conformance", "client", "--testee", client, *session.posargs)
 
 
 @nox.session(python=PYTHON, default=False)

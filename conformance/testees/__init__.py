@@ -4,7 +4,7 @@ Read on in this order: `protocol` (the messages), `process` (a driver while it r
 in Python needs), `control` and `wrong` (clients of our own: a right one, and many that are wrong in one way
 each), `case` (cases as data), `stage` (our server, which witnesses what a client sends), `judging` (what was
 delivered against what was sent), `running` (all cases against one client), `smoke` (what is missing in a
-driver), `skeletons` (drivers to begin with).
+driver), `skeletons` (drivers to begin with), `drivers` (those of clients that people use).
 
 A driver judges nothing and has no code for any case; what a client sent is what our server received.
 """

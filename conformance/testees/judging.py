@@ -9,7 +9,7 @@ members are fine.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -266,7 +266,7 @@ def _differences(wanted: Mapping[str, Any], sent: Any) -> Iterator[str]:
     for name, value in wanted.items():
         if name not in sent:
             yield f"{name} was given to the call and is not in the request"
-        elif name == "input" and is_subset(_steps(value), _steps(sent[name])):
+        elif name in _FORMS and is_subset(_FORMS[name](value), _FORMS[name](sent[name])):
             continue
         elif not is_subset(value, sent[name]):
             yield f"{name} is {_short(value)} in the call, and {_short(sent[name])} in the request"
@@ -296,6 +296,14 @@ def _step(item: Any) -> Any:
         case {"content": str(text)}:
             return {**item, "content": [{"type": "text", "text": text}]}
     return item
+
+
+def _entries(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [given]
+
+
+_FORMS: Mapping[str, Callable[[Any], list[Any]]] = {"input": _steps, "response_format": _entries}
+"""What brings an argument that has several forms into its longest."""
 
 
 def _leaks(act: Act, told: str, log: str) -> Iterator[Miss]:

@@ -1,6 +1,7 @@
 """The bundled drivers: found by name, and speaking for their client; the client itself may be a miniature."""
 
 import json
+import re
 import shutil
 import sys
 import threading
@@ -65,6 +66,16 @@ def test_every_name_starts_a_program_that_is_there(name: str) -> None:
     else:
         assert (program_, rest[0]) == (sys.executable, "-m")
         assert needed(rest[1], "gemini-conformance").main
+
+
+def test_the_matrix_is_made_of_drivers_that_there_are() -> None:
+    """Every row has a driver, every driver of a foreign client a row, and npm gets exact versions."""
+    rows = json.loads((Path(__file__).parents[1] / "clients" / "matrix.json").read_text())
+    assert {row["client"] for row in rows} == {*NAMES} - {"control"}
+    assert len({row["id"] for row in rows}) == len(rows)
+    for row in rows:
+        for told in row["packages"] if row["client"].startswith("@") else ():
+            assert re.fullmatch(r"@?[^@]+@\d+\.\d+\.\d+", told)
 
 
 def test_a_name_that_nobody_has_is_told_with_the_nearest() -> None:
@@ -220,7 +231,8 @@ const shown = ({ abortSignal, ...settings }) => JSON.stringify(settings);
 const calls = [{ toolCallId: "c1", toolName: "f", input: { x: 1 }, type: "tool-call" }];
 export async function generateText(settings) {
   const usage = { inputTokens: 1, raw: { total_input_tokens: 1 } };
-  return { text: shown(settings), toolCalls: calls, usage };
+  const finishReason = settings.prompt === "cut" ? "interrupted" : "stop";
+  return { text: shown(settings), toolCalls: calls, usage, finishReason };
 }
 export function streamText(settings) {
   const parts = [{ type: "text-delta", text: "Hi" }, { type: "error", error: new TypeError("no") }];
@@ -280,6 +292,9 @@ def test_arguments_of_the_api_become_the_words_of_the_ai_sdk(ai: Testee) -> None
         ({"generation_config": {"speech_config": {}}}, "/generation_config/speech_config"),
         ({"tools": [{"type": "computer_use"}]}, "/tools/0/type"),
         ({"tools": [{"type": "google_search", "search_types": []}]}, "/tools/0/search_types"),
+        ({"agent": "a"}, "/agent"),
+        ({"model": None}, "/model"),
+        ({"response_format": [{"type": "image", "delivery": "uri"}]}, "/response_format/0/delivery"),
         ({"input": [{"type": "mcp_server_tool_call"}]}, "/input/0"),
         ({"input": [{"type": "user_input", "content": [{"type": "image"}]}]}, "/input/0/content/0"),
     ],
@@ -298,6 +313,13 @@ def test_an_error_among_the_parts_of_a_stream_ends_the_call(ai: Testee) -> None:
     told = ai.ask(call("a", stream=True), 5)
     assert [value["type"] for value in told.values] == ["text-delta"]
     assert (told.ending, told.last["message"]) == ("error", "no")
+
+
+@NODE
+def test_an_answer_that_the_ai_sdk_calls_interrupted_is_an_error(ai: Testee) -> None:
+    """It raises nothing: its user reads the finish reason."""
+    told = ai.ask(call("a", arguments={"model": "m", "input": "cut"}), 5).last
+    assert (told["kind"], told["message"]) == ("transport", "the finish reason is interrupted")
 
 
 def test_the_skeleton_shows_the_protocol_as_the_bundled_drivers_speak_it() -> None:
@@ -407,6 +429,13 @@ RESULT = {"type": "function_result", "call_id": "c", "result": "1"}
 def test_an_input_may_be_sent_in_any_of_its_forms(given: Any, sent: Any, *, same: bool) -> None:
     """A text, contents and a step that holds them are the same; less, more or another step is not."""
     assert (list(_differences({"input": given}, {"input": sent})) == []) is same
+
+
+def test_one_format_may_be_sent_as_a_list() -> None:
+    """Of one, and it is the same format."""
+    given = {"response_format": {"type": "text"}}
+    assert list(_differences(given, {"response_format": [{"type": "text"}]})) == []
+    assert len(list(_differences(given, {"response_format": [{"type": "image"}]}))) == 1
 
 
 @pytest.mark.parametrize(("query", "misses"), [("?stream=true", 0), ("", 1)])
