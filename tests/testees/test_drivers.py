@@ -13,16 +13,12 @@ from typing import Any
 import pytest
 
 from conformance.errors import DriverUnknown, TesteeNotReady
-from conformance.server.answer import Answer
 from conformance.testees import drivers
 from conformance.testees.case import read_cases
 from conformance.testees.driver import dumped, failed, kind_of
 from conformance.testees.drivers import NAMES, command_of, needed
-from conformance.testees.judging import _differences, _request
 from conformance.testees.process import Testee
 from conformance.testees.running import run_cases
-from conformance.testees.stage import Act, Seen
-from conformance.wire.exchange import Request
 from tests.testees.programs import program
 
 FOLDER = Path(drivers.__file__).parent
@@ -390,7 +386,7 @@ def test_what_blocks_runs_in_threads_and_is_left_behind() -> None:
     assert time.monotonic() - start < 5
 
 
-# How a client that cannot say something is judged, and one that says it in another way.
+# How a client that cannot say something is judged.
 
 
 def outcomes(testee: Testee, *names: str) -> dict[str, str]:
@@ -407,44 +403,6 @@ def test_an_argument_that_a_client_has_no_way_to_say_is_left_out(more: str, outc
     body = f"ready()\nfor name in calls(): say(type='unsupported', id=name, {more}reason='no')"
     with Testee(program(body)) as testee:
         assert outcomes(testee, "requests/text") == {"requests/text": outcome}
-
-
-STEP = {"type": "user_input", "content": [{"type": "text", "text": "Hello"}]}
-RESULT = {"type": "function_result", "call_id": "c", "result": "1"}
-
-
-@pytest.mark.parametrize(
-    ("given", "sent", "same"),
-    [
-        ("Hello", [STEP], True),
-        ([{"type": "text", "text": "Hello"}], [STEP], True),
-        ([STEP], "Hello", True),
-        ([{"type": "user_input", "content": "Hello"}], [STEP], True),
-        ([RESULT], [RESULT], True),
-        ("Hello", [{**STEP, "content": []}], False),
-        ("Hello", [STEP, STEP], False),
-        ([RESULT], [{"type": "user_input", "content": [RESULT]}], False),
-    ],
-)
-def test_an_input_may_be_sent_in_any_of_its_forms(given: Any, sent: Any, *, same: bool) -> None:
-    """A text, contents and a step that holds them are the same; less, more or another step is not."""
-    assert (list(_differences({"input": given}, {"input": sent})) == []) is same
-
-
-def test_one_format_may_be_sent_as_a_list() -> None:
-    """Of one, and it is the same format."""
-    given = {"response_format": {"type": "text"}}
-    assert list(_differences(given, {"response_format": [{"type": "text"}]})) == []
-    assert len(list(_differences(given, {"response_format": [{"type": "image"}]}))) == 1
-
-
-@pytest.mark.parametrize(("query", "misses"), [("?stream=true", 0), ("", 1)])
-def test_a_stream_that_is_got_must_be_asked_for(query: str, misses: int) -> None:
-    """Else the answer is no stream, and no event of it could be missed."""
-    case = next(case for case in read_cases() if case.id == "requests/get-a-stream")
-    act = Act(case, "k", {"<id>": "v1_a"})
-    request = Request("GET", f"/v1beta/interactions/v1_a{query}", ())
-    assert len(list(_request(case, act, Seen(request, Answer(200, (), ()), 0.0)))) == misses
 
 
 # The clients themselves, where they are installed.
