@@ -141,13 +141,17 @@ def _listen(loop: asyncio.AbstractEventLoop, inbox: "asyncio.Queue[Message]") ->
 
 
 async def _answer_one(call: Message, answer: _Answer, say: _Say) -> None:
-    start, told = time.monotonic(), 0
+    start, told, over, lock = time.monotonic(), 0, False, threading.Lock()
 
     def tell(value: Any) -> int:
         nonlocal told
-        told += 1
+        shown = dumped(value)
         at_ms = round((time.monotonic() - start) * 1000, 1)
-        say({"type": "event", "id": call["id"], "seq": told, **dumped(value), "at_ms": at_ms})
+        with lock:
+            if over:
+                raise RuntimeError("the call is over")
+            told += 1
+            say({"type": "event", "id": call["id"], "seq": told, **shown, "at_ms": at_ms})
         return told
 
     try:
@@ -157,6 +161,8 @@ async def _answer_one(call: Message, answer: _Answer, say: _Say) -> None:
     except Exception as error:  # noqa: BLE001  whatever it is, the harness is told
         shown = f"{type(error).__name__}: {error}"
         message = {"type": "fault", "message": shown, "traceback": traceback.format_exc()}
+    with lock:
+        over = True
     say({"id": call["id"], "events": told, **message})
 
 

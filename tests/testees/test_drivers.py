@@ -168,6 +168,16 @@ def test_a_call_is_made_as_it_is_told(genai: Testee) -> None:
 
 
 @NODE
+def test_a_number_that_javascript_cannot_hold_is_unsupported(genai: Testee) -> None:
+    """It is lost before the client sees it, so nothing could be said of the client."""
+    arguments = {"model": "m", "input": "x", "tools": [{"maximum": 2**53 + 1}]}
+    told = genai.ask(call("a", arguments=arguments), 5).last
+    assert (told["type"], told["pointer"]) == ("unsupported", "/tools/0/maximum")
+    whole = {"model": "m", "input": "x", "tools": [{"maximum": 2**53 - 1}]}
+    assert genai.ask(call("b", arguments=whole), 5).last["value"]["asked"] == whole
+
+
+@NODE
 def test_events_are_handed_over_until_the_user_leaves(genai: Testee) -> None:
     """All of them, or as many as were wanted."""
     whole = genai.ask(call("a", stream=True), 5)
@@ -260,6 +270,7 @@ def test_arguments_of_the_api_become_the_words_of_the_ai_sdk(ai: Testee) -> None
         "input": [
             {"type": "function_result", "call_id": "c1", "name": "f", "result": "12"},
             {"type": "function_result", "call_id": "c2", "name": "f", "result": {"n": 1}},
+            {"type": "function_result", "call_id": "c3", "name": "f", "result": "no", "is_error": True},
         ],
     }
     told = ai.ask(call("a", arguments=arguments), 5).last
@@ -275,6 +286,7 @@ def test_arguments_of_the_api_become_the_words_of_the_ai_sdk(ai: Testee) -> None
     assert [part["output"] for part in message["content"]] == [
         {"type": "text", "value": "12"},
         {"type": "json", "value": {"n": 1}},
+        {"type": "error-text", "value": "no"},
     ]
     assert told["calls"] == [{"id": "c1", "name": "f", "arguments": {"x": 1}}]
     assert told["usage"] == {"total_input_tokens": 1}
@@ -361,13 +373,16 @@ def test_an_object_is_dumped_as_its_user_would() -> None:
 THREADS = """
 import time
 from conformance.testees.driver import drive, in_thread
-def work(call):
+def work(call, tell):
     print("a client may print", flush=True)
+    while call["id"] == "late":
+        time.sleep(0.05)
+        tell({})
     if call["id"] == "hang": time.sleep(60)
     if call["id"] == "break": raise KeyError("x")
     return {"type": "end", "text": call["id"]}
 async def answer(call, tell):
-    return await in_thread(lambda: work(call))
+    return await in_thread(lambda: work(call, tell))
 drive({"name": "threads", "version": "1", "language": "python", "operations": [], "capabilities": [],
        "max_in_flight": 4}, answer)
 """
@@ -384,6 +399,16 @@ def test_what_blocks_runs_in_threads_and_is_left_behind() -> None:
         hangs.join(5)
     assert (testee.problems, testee.crashes) == ([], [])
     assert time.monotonic() - start < 5
+
+
+def test_a_thread_that_is_left_behind_tells_no_more() -> None:
+    """An event after the end of its call would be a fault of the driver."""
+    with Testee([sys.executable, "-c", THREADS]) as testee:
+        late = testee.ask({"type": "call", "id": "late"}, 0.5)
+        time.sleep(0.3)
+        assert testee.ask({"type": "call", "id": "a"}, 5).last["text"] == "a"
+    assert late.values
+    assert testee.problems == []
 
 
 # How a client that cannot say something is judged.

@@ -6,7 +6,7 @@
 // as its documentation says, and what has no word there is unsupported. What it hands over are its own stream
 // parts; text, function calls and usage are told under the names of the API.
 
-import { Unsupported, drive, failed, installed } from "./driver.mjs";
+import { Unsupported, drive, failed, installed, refuseInexact } from "./driver.mjs";
 
 const { createGoogleGenerativeAI, version } = await installed("@ai-sdk/google");
 const { generateText, jsonSchema, streamText, tool } = await installed("ai");
@@ -101,9 +101,9 @@ const textOf = (content, pointer) => {
   );
 };
 
-const outputOf = (result, pointer) => {
-  if (typeof result === "string") return { type: "text", value: result };
-  if (!Array.isArray(result)) return { type: "json", value: result };
+const outputOf = ({ result, is_error: failed }, pointer) => {
+  if (typeof result === "string") return { type: failed ? "error-text" : "text", value: result };
+  if (!Array.isArray(result) || failed) return { type: failed ? "error-json" : "json", value: result };
   return { type: "content", value: textOf(result, pointer) };
 };
 
@@ -129,7 +129,7 @@ function messageOf(step, pointer) {
       };
     }
     case "function_result": {
-      const output = outputOf(step.result, `${pointer}/result`);
+      const output = outputOf(step, `${pointer}/result`);
       const { call_id: toolCallId, name: toolName } = step;
       return {
         role: "tool",
@@ -157,6 +157,7 @@ function promptOf(input) {
 function settingsOf(call, google) {
   const options = {};
   const settings = { providerOptions: { google: options } };
+  refuseInexact(call.arguments);
   for (const [name, value] of Object.entries(call.arguments)) {
     if (name === "model") settings.model = google.interactions(value);
     else if (name === "agent") settings.model = google.interactions({ agent: value });
@@ -219,7 +220,7 @@ async function answer(call, tell, signal) {
       ? await streamed(call, settings, leave, tell)
       : await told(await generateText(settings));
   } catch (error) {
-    return error instanceof Unsupported ? error.told : errorOf(error);
+    return error instanceof Unsupported ? error.told : errorOf(error, stop.signal);
   } finally {
     clearTimeout(timer);
   }
@@ -239,12 +240,13 @@ const KINDS = {
   AI_UnsupportedFunctionalityError: "client",
 };
 
-function errorOf(error) {
+function errorOf(error, signal) {
   const last = error.lastError ?? error; // AI_RetryError has it
   const status = last.statusCode;
   const reason = last.data?.error ?? last;
   const chain = [last, last.cause, last.cause?.cause].filter(Boolean);
-  const known = chain.map((one) => KINDS[one.name]).find(Boolean);
+  let known = chain.map((one) => KINDS[one.name]).find(Boolean);
+  if (known === "cancelled") known = KINDS[signal.reason?.name] ?? known;
   const called =
     last.name === "AI_APICallError" && !status ? "transport" : SENT.has(last.name) ? "api" : "other";
   return failed(error, known ?? called, { status, code: reason.code ?? reason.status });
