@@ -5,12 +5,18 @@ Plain `nox` is what CI runs: no network beyond the package registry, no key. The
     nox -s bench
     nox -s agreement
     nox -s mutants
+    nox -s matrix
 """
+
+import json
+from pathlib import Path
 
 import nox
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHON = "3.11"
+MATRIX = json.loads(Path("tests/clients/matrix.json").read_text(encoding="utf-8"))
+"""What the matrix is made of: the name of a bundled driver, and its packages; those of npm are pinned."""
 
 nox.options.default_venv_backend = "uv|virtualenv"
 
@@ -103,6 +109,22 @@ def mutants(session: nox.Session) -> None:
     session.install("-e.[tests]")
     to = session.create_tmp()
     session.run("gemini-conformance", "mutants", "-n", "2", "--matrix", f"{to}/matrix.json", *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False)
+@nox.parametrize(
+    ("client", "packages"),
+    [nox.param(entry["client"], entry["packages"], id=entry["id"]) for entry in MATRIX],
+)
+def matrix(session: nox.Session, client: str, packages: list[str]) -> None:
+    """All client cases against the clients that people use, through the bundled drivers."""
+    folder = session.create_tmp()
+    session.install("-e.", *([] if client.startswith("@") else packages))
+    session.chdir(folder)
+    if client.startswith("@"):
+        Path("package.json").write_text('{"private": true}\n', encoding="utf-8")
+        session.run("npm", "install", "--no-audit", "--no-fund", "--silent", *packages, external=True)
+    session.run("gemini-conformance", "client", "--testee", client, *session.posargs)
 
 
 @nox.session(python=PYTHON, default=False)

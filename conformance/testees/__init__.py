@@ -5,7 +5,8 @@ it), `surroundings` and `family` (where it lives, and what it starts), `driver` 
 needs), `control` and `wrong` (clients of our own: a right one, and many that are wrong in one way each),
 `case` (cases as data), `stage` (our server, which witnesses what a client sends), `judging` (what was
 delivered against what was sent), `cuts` and `cutting` (answers cut at random), `running` (all cases against
-one client), `smoke` (what is missing in a driver), `skeletons` (drivers to begin with).
+one client), `smoke` (what is missing in a driver), `skeletons` (drivers to begin with), `drivers`
+(those of clients that people use).
 
 A driver judges nothing and has no code for any case; what a client sent is what our server received.
 """

@@ -158,13 +158,17 @@ async def _answer_all(call: Message, answer: _Answer, say: _Say) -> None:
 
 async def _answer_one(call: Message, answer: _Answer, say: _Say, mark: Message) -> None:
     """Make a call once, its messages marked."""
-    start, told = time.monotonic(), 0
+    start, told, over, lock = time.monotonic(), 0, False, threading.Lock()
 
     def tell(value: Any) -> int:
         nonlocal told
-        told += 1
+        shown = dumped(value)
         at_ms = round((time.monotonic() - start) * 1000, 1)
-        say({"type": "event", **mark, "seq": told, **dumped(value), "at_ms": at_ms})
+        with lock:
+            if over:
+                raise RuntimeError("the call is over")
+            told += 1
+            say({"type": "event", **mark, "seq": told, **shown, "at_ms": at_ms})
         return told
 
     try:
@@ -174,6 +178,8 @@ async def _answer_one(call: Message, answer: _Answer, say: _Say, mark: Message) 
     except Exception as error:  # noqa: BLE001  whatever it is, the harness is told
         shown = f"{type(error).__name__}: {error}"
         message = {"type": "fault", "message": shown, "traceback": traceback.format_exc()}
+    with lock:
+        over = True
     say({**mark, "events": told, **message})
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DATA = (".yaml", ".json", ".toml", ".md", ".typed")
+DATA = (".yaml", ".json", ".toml", ".md", ".mjs", ".txt", ".typed")
 
 pytest.importorskip("build")
 pytest.importorskip("hatchling")

@@ -1,6 +1,7 @@
 """The bundled drivers: found by name, and speaking for their client; the client itself may be a miniature."""
 
 import json
+import re
 import shutil
 import sys
 import threading
@@ -12,16 +13,12 @@ from typing import Any
 import pytest
 
 from conformance.errors import DriverUnknown, TesteeNotReady
-from conformance.server.answer import Answer
 from conformance.testees import drivers
 from conformance.testees.case import read_cases
 from conformance.testees.driver import dumped, failed, kind_of
 from conformance.testees.drivers import NAMES, command_of, needed
-from conformance.testees.judging import _differences, _request
 from conformance.testees.process import Testee
 from conformance.testees.running import run_cases
-from conformance.testees.stage import Act, Seen
-from conformance.wire.exchange import Request
 from tests.testees.programs import program
 
 FOLDER = Path(drivers.__file__).parent
@@ -65,6 +62,16 @@ def test_every_name_starts_a_program_that_is_there(name: str) -> None:
     else:
         assert (program_, rest[0]) == (sys.executable, "-m")
         assert needed(rest[1], "gemini-conformance").main
+
+
+def test_the_matrix_is_made_of_drivers_that_there_are() -> None:
+    """Every row has a driver, every driver of a foreign client a row, and npm gets exact versions."""
+    rows = json.loads((Path(__file__).parents[1] / "clients" / "matrix.json").read_text())
+    assert {row["client"] for row in rows} == {*NAMES} - {"control"}
+    assert len({row["id"] for row in rows}) == len(rows)
+    for row in rows:
+        for told in row["packages"] if row["client"].startswith("@") else ():
+            assert re.fullmatch(r"@?[^@]+@\d+\.\d+\.\d+", told)
 
 
 def test_a_name_that_nobody_has_is_told_with_the_nearest() -> None:
@@ -161,6 +168,16 @@ def test_a_call_is_made_as_it_is_told(genai: Testee) -> None:
 
 
 @NODE
+def test_a_number_that_javascript_cannot_hold_is_unsupported(genai: Testee) -> None:
+    """It is lost before the client sees it, so nothing could be said of the client."""
+    arguments = {"model": "m", "input": "x", "tools": [{"maximum": 2**53 + 1}]}
+    told = genai.ask(call("a", arguments=arguments), 5).last
+    assert (told["type"], told["pointer"]) == ("unsupported", "/tools/0/maximum")
+    whole = {"model": "m", "input": "x", "tools": [{"maximum": 2**53 - 1}]}
+    assert genai.ask(call("b", arguments=whole), 5).last["value"]["asked"] == whole
+
+
+@NODE
 def test_events_are_handed_over_until_the_user_leaves(genai: Testee) -> None:
     """All of them, or as many as were wanted."""
     whole = genai.ask(call("a", stream=True), 5)
@@ -220,7 +237,8 @@ const shown = ({ abortSignal, ...settings }) => JSON.stringify(settings);
 const calls = [{ toolCallId: "c1", toolName: "f", input: { x: 1 }, type: "tool-call" }];
 export async function generateText(settings) {
   const usage = { inputTokens: 1, raw: { total_input_tokens: 1 } };
-  return { text: shown(settings), toolCalls: calls, usage };
+  const finishReason = settings.prompt === "cut" ? "interrupted" : "stop";
+  return { text: shown(settings), toolCalls: calls, usage, finishReason };
 }
 export function streamText(settings) {
   const parts = [{ type: "text-delta", text: "Hi" }, { type: "error", error: new TypeError("no") }];
@@ -252,6 +270,7 @@ def test_arguments_of_the_api_become_the_words_of_the_ai_sdk(ai: Testee) -> None
         "input": [
             {"type": "function_result", "call_id": "c1", "name": "f", "result": "12"},
             {"type": "function_result", "call_id": "c2", "name": "f", "result": {"n": 1}},
+            {"type": "function_result", "call_id": "c3", "name": "f", "result": "no", "is_error": True},
         ],
     }
     told = ai.ask(call("a", arguments=arguments), 5).last
@@ -267,6 +286,7 @@ def test_arguments_of_the_api_become_the_words_of_the_ai_sdk(ai: Testee) -> None
     assert [part["output"] for part in message["content"]] == [
         {"type": "text", "value": "12"},
         {"type": "json", "value": {"n": 1}},
+        {"type": "error-text", "value": "no"},
     ]
     assert told["calls"] == [{"id": "c1", "name": "f", "arguments": {"x": 1}}]
     assert told["usage"] == {"total_input_tokens": 1}
@@ -280,6 +300,9 @@ def test_arguments_of_the_api_become_the_words_of_the_ai_sdk(ai: Testee) -> None
         ({"generation_config": {"speech_config": {}}}, "/generation_config/speech_config"),
         ({"tools": [{"type": "computer_use"}]}, "/tools/0/type"),
         ({"tools": [{"type": "google_search", "search_types": []}]}, "/tools/0/search_types"),
+        ({"agent": "a"}, "/agent"),
+        ({"model": None}, "/model"),
+        ({"response_format": [{"type": "image", "delivery": "uri"}]}, "/response_format/0/delivery"),
         ({"input": [{"type": "mcp_server_tool_call"}]}, "/input/0"),
         ({"input": [{"type": "user_input", "content": [{"type": "image"}]}]}, "/input/0/content/0"),
     ],
@@ -298,6 +321,13 @@ def test_an_error_among_the_parts_of_a_stream_ends_the_call(ai: Testee) -> None:
     told = ai.ask(call("a", stream=True), 5)
     assert [value["type"] for value in told.values] == ["text-delta"]
     assert (told.ending, told.last["message"]) == ("error", "no")
+
+
+@NODE
+def test_an_answer_that_the_ai_sdk_calls_interrupted_is_an_error(ai: Testee) -> None:
+    """It raises nothing: its user reads the finish reason."""
+    told = ai.ask(call("a", arguments={"model": "m", "input": "cut"}), 5).last
+    assert (told["kind"], told["message"]) == ("transport", "the finish reason is interrupted")
 
 
 def test_the_skeleton_shows_the_protocol_as_the_bundled_drivers_speak_it() -> None:
@@ -343,13 +373,16 @@ def test_an_object_is_dumped_as_its_user_would() -> None:
 THREADS = """
 import time
 from conformance.testees.driver import drive, in_thread
-def work(call):
+def work(call, tell):
     print("a client may print", flush=True)
+    while call["id"] == "late":
+        time.sleep(0.05)
+        tell({})
     if call["id"] == "hang": time.sleep(60)
     if call["id"] == "break": raise KeyError("x")
     return {"type": "end", "text": call["id"]}
 async def answer(call, tell):
-    return await in_thread(lambda: work(call))
+    return await in_thread(lambda: work(call, tell))
 drive({"name": "threads", "version": "1", "language": "python", "operations": [], "capabilities": [],
        "max_in_flight": 4}, answer)
 """
@@ -368,7 +401,17 @@ def test_what_blocks_runs_in_threads_and_is_left_behind() -> None:
     assert time.monotonic() - start < 5
 
 
-# How a client that cannot say something is judged, and one that says it in another way.
+def test_a_thread_that_is_left_behind_tells_no_more() -> None:
+    """An event after the end of its call would be a fault of the driver."""
+    with Testee([sys.executable, "-c", THREADS]) as testee:
+        late = testee.ask({"type": "call", "id": "late"}, 0.5)
+        time.sleep(0.3)
+        assert testee.ask({"type": "call", "id": "a"}, 5).last["text"] == "a"
+    assert late.values
+    assert testee.problems == []
+
+
+# How a client that cannot say something is judged.
 
 
 def outcomes(testee: Testee, *names: str) -> dict[str, str]:
@@ -385,37 +428,6 @@ def test_an_argument_that_a_client_has_no_way_to_say_is_left_out(more: str, outc
     body = f"ready()\nfor name in calls(): say(type='unsupported', id=name, {more}reason='no')"
     with Testee(program(body)) as testee:
         assert outcomes(testee, "requests/text") == {"requests/text": outcome}
-
-
-STEP = {"type": "user_input", "content": [{"type": "text", "text": "Hello"}]}
-RESULT = {"type": "function_result", "call_id": "c", "result": "1"}
-
-
-@pytest.mark.parametrize(
-    ("given", "sent", "same"),
-    [
-        ("Hello", [STEP], True),
-        ([{"type": "text", "text": "Hello"}], [STEP], True),
-        ([STEP], "Hello", True),
-        ([{"type": "user_input", "content": "Hello"}], [STEP], True),
-        ([RESULT], [RESULT], True),
-        ("Hello", [{**STEP, "content": []}], False),
-        ("Hello", [STEP, STEP], False),
-        ([RESULT], [{"type": "user_input", "content": [RESULT]}], False),
-    ],
-)
-def test_an_input_may_be_sent_in_any_of_its_forms(given: Any, sent: Any, *, same: bool) -> None:
-    """A text, contents and a step that holds them are the same; less, more or another step is not."""
-    assert (list(_differences({"input": given}, {"input": sent})) == []) is same
-
-
-@pytest.mark.parametrize(("query", "misses"), [("?stream=true", 0), ("", 1)])
-def test_a_stream_that_is_got_must_be_asked_for(query: str, misses: int) -> None:
-    """Else the answer is no stream, and no event of it could be missed."""
-    case = next(case for case in read_cases() if case.id == "requests/get-a-stream")
-    act = Act(case, "k", {"<id>": "v1_a"})
-    request = Request("GET", f"/v1beta/interactions/v1_a{query}", ())
-    assert len(list(_request(case, act, Seen(request, Answer(200, (), ()), 0.0)))) == misses
 
 
 # The clients themselves, where they are installed.

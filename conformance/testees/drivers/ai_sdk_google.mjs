@@ -6,7 +6,7 @@
 // as its documentation says, and what has no word there is unsupported. What it hands over are its own stream
 // parts; text, function calls and usage are told under the names of the API.
 
-import { Unsupported, drive, failed, installed } from "./driver.mjs";
+import { Unsupported, drive, failed, installed, refuseInexact } from "./driver.mjs";
 
 const { createGoogleGenerativeAI, version } = await installed("@ai-sdk/google");
 const { generateText, jsonSchema, streamText, tool } = await installed("ai");
@@ -44,8 +44,23 @@ const TOOLS = {
   google_search: [],
   url_context: [],
   code_execution: [],
+  google_maps: [],
   file_search: ["file_search_store_names", "top_k", "metadata_filter"],
 };
+
+const FORMATS = {
+  text: ["mime_type", "schema"],
+  image: ["mime_type", "aspect_ratio", "image_size"],
+  audio: ["mime_type"],
+  video: ["aspect_ratio", "resolution", "duration", "delivery", "gcs_uri"],
+};
+
+// The members of something of the API in the words of the SDK, which knows some of them for each type.
+function known(words, { type, ...more }, pointer) {
+  const strange = Object.keys(more).find((name) => !words[type]?.includes(name));
+  if (!words[type] || strange) refuse(`${pointer}/${strange ?? "type"}`);
+  return camelKeys(more);
+}
 
 function generationConfig(config, settings, options) {
   for (const [name, value] of Object.entries(config)) {
@@ -66,12 +81,16 @@ function toolsOf(tools, google) {
         tool({ description, inputSchema: jsonSchema(parameters ?? { type: "object", properties: {} }) }),
       ];
     }
-    const strange = Object.keys(more).find((word) => !TOOLS[type]?.includes(word));
-    if (!TOOLS[type] || strange) refuse(`/tools/${place}/${strange ?? "type"}`);
-    return [type, google.tools[camel(type)](camelKeys(more))];
+    return [type, google.tools[camel(type)](known(TOOLS, told, `/tools/${place}`))];
   });
   return Object.fromEntries(made);
 }
+
+const formatsOf = (told) =>
+  [told].flat().map((entry, place) => ({
+    type: entry.type,
+    ...known(FORMATS, entry, Array.isArray(told) ? `/response_format/${place}` : "/response_format"),
+  }));
 
 // The input: a text, contents, or steps.
 
@@ -82,9 +101,9 @@ const textOf = (content, pointer) => {
   );
 };
 
-const outputOf = (result, pointer) => {
-  if (typeof result === "string") return { type: "text", value: result };
-  if (!Array.isArray(result)) return { type: "json", value: result };
+const outputOf = ({ result, is_error: failed }, pointer) => {
+  if (typeof result === "string") return { type: failed ? "error-text" : "text", value: result };
+  if (!Array.isArray(result) || failed) return { type: failed ? "error-json" : "json", value: result };
   return { type: "content", value: textOf(result, pointer) };
 };
 
@@ -110,7 +129,7 @@ function messageOf(step, pointer) {
       };
     }
     case "function_result": {
-      const output = outputOf(step.result, `${pointer}/result`);
+      const output = outputOf(step, `${pointer}/result`);
       const { call_id: toolCallId, name: toolName } = step;
       return {
         role: "tool",
@@ -138,6 +157,7 @@ function promptOf(input) {
 function settingsOf(call, google) {
   const options = {};
   const settings = { providerOptions: { google: options } };
+  refuseInexact(call.arguments);
   for (const [name, value] of Object.entries(call.arguments)) {
     if (name === "model") settings.model = google.interactions(value);
     else if (name === "agent") settings.model = google.interactions({ agent: value });
@@ -146,10 +166,12 @@ function settingsOf(call, google) {
     else if (name === "tools") settings.tools = toolsOf(value, google);
     else if (name === "generation_config") generationConfig(value, settings, options);
     else if (name === "agent_config") options.agentConfig = camelKeys(value);
-    else if (name === "response_format") options.responseFormat = [value].flat().map(camelKeys);
+    else if (name === "response_format") options.responseFormat = formatsOf(value);
     else if (OPTIONS.includes(name)) options[camel(name)] = value;
     else refuse(`/${name}`);
   }
+  if (call.arguments.model && call.arguments.agent) refuse("/agent");
+  if (!call.arguments.model && !call.arguments.agent) refuse("/model");
   if (call.retries === "off") settings.maxRetries = 0;
   return settings;
 }
@@ -158,14 +180,17 @@ function settingsOf(call, google) {
 
 const callOf = ({ toolCallId, toolName, input }) => ({ id: toolCallId, name: toolName, arguments: input });
 
+// How the SDK tells that an answer is none, where it raises nothing.
+const FAILURES = { interrupted: "transport", error: "api" };
+
 async function told(result) {
-  const [text, calls, usage] = await Promise.all([result.text, result.toolCalls, result.usage]);
-  return {
-    type: "end",
-    text,
-    calls: calls.filter((one) => !one.providerExecuted).map(callOf),
-    usage: usage.raw ?? null,
-  };
+  const { text, toolCalls, usage, finishReason } = result;
+  const [words, calls, used, reason] = await Promise.all([text, toolCalls, usage, finishReason]);
+  if (FAILURES[reason]) {
+    return { type: "error", kind: FAILURES[reason], message: `the finish reason is ${reason}` };
+  }
+  const asked = calls.filter((one) => !one.providerExecuted).map(callOf);
+  return { type: "end", text: words, calls: asked, usage: used.raw ?? null };
 }
 
 async function streamed(call, settings, leave, tell) {
@@ -195,12 +220,14 @@ async function answer(call, tell, signal) {
       ? await streamed(call, settings, leave, tell)
       : await told(await generateText(settings));
   } catch (error) {
-    return error instanceof Unsupported ? error.told : errorOf(error);
+    return error instanceof Unsupported ? error.told : errorOf(error, stop.signal);
   } finally {
     clearTimeout(timer);
   }
 }
 
+// What the server said; an error within a stream has no class in version 3.
+const SENT = new Set(["AI_APICallError", "AI_StreamProviderError", undefined]);
 const KINDS = {
   TimeoutError: "timeout",
   AbortError: "cancelled",
@@ -213,13 +240,15 @@ const KINDS = {
   AI_UnsupportedFunctionalityError: "client",
 };
 
-function errorOf(error) {
+function errorOf(error, signal) {
   const last = error.lastError ?? error; // AI_RetryError has it
   const status = last.statusCode;
-  const reason = last.data?.error ?? {};
+  const reason = last.data?.error ?? last;
   const chain = [last, last.cause, last.cause?.cause].filter(Boolean);
-  const known = chain.map((one) => KINDS[one.name]).find(Boolean);
-  const called = last.name === "AI_APICallError" ? (status ? "api" : "transport") : "other";
+  let known = chain.map((one) => KINDS[one.name]).find(Boolean);
+  if (known === "cancelled") known = KINDS[signal.reason?.name] ?? known;
+  const called =
+    last.name === "AI_APICallError" && !status ? "transport" : SENT.has(last.name) ? "api" : "other";
   return failed(error, known ?? called, { status, code: reason.code ?? reason.status });
 }
 

@@ -86,6 +86,15 @@ export class Unsupported extends Error {
   }
 }
 
+// JavaScript has read the numbers before any client sees them, and none beyond 2^53 exactly.
+export function refuseInexact(value, pointer = "") {
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    throw new Unsupported(pointer, "JavaScript does not hold this number exactly");
+  }
+  if (typeof value !== "object" || value === null) return;
+  for (const [name, item] of Object.entries(value)) refuseInexact(item, `${pointer}/${name}`);
+}
+
 // A package of npm as the folder sees it in which the driver was started, and its version.
 export async function installed(name) {
   const places = createRequire(join(process.cwd(), "driver.mjs")).resolve.paths(name) ?? [];

@@ -2,7 +2,7 @@
 //
 //     node google_genai.mjs        in a folder where npm has installed @google/genai
 
-import { cancelled, drive, failed, installed } from "./driver.mjs";
+import { Unsupported, cancelled, drive, failed, installed, refuseInexact } from "./driver.mjs";
 
 const { GoogleGenAI, version } = await installed("@google/genai");
 
@@ -27,6 +27,7 @@ const KINDS = {
 
 // Without a signal of ours: the SDK heeds its time-out only when it is given none.
 function asked(call) {
+  refuseInexact(call.arguments);
   const { api_key: apiKey, base_url: baseUrl, api_version: apiVersion, headers } = call;
   const { interactions } = new GoogleGenAI({ apiKey, httpOptions: { baseUrl, apiVersion, headers } });
   const options = { timeout: call.timeout_ms, ...(call.retries === "off" ? { maxRetries: 0 } : {}) };
@@ -52,6 +53,7 @@ async function answer(call, tell) {
     }
     return { type: "end" };
   } catch (error) {
+    if (error instanceof Unsupported) return error.told;
     const status = error.status ?? error.statusCode;
     const kind =
       error.cause?.name === "TimeoutError" ? "timeout" : (KINDS[error.name] ?? (status ? "api" : "other"));

@@ -22,6 +22,7 @@ __all__ = ["main"]
 _KINDS = {
     "Timeout": "timeout",
     "APITimeoutError": "timeout",
+    "APIConnectionError": "transport",
     "HTTPStatusError": "api",
     "ValidationError": "parse",
 }
