@@ -1,10 +1,14 @@
 """What came of a case: what was delivered against what was sent, and what was sent against what was asked.
 
-    for miss in misses(case, act, delivered, ...):
-        miss.requirement, miss.message
+    for found in misses(act, delivered, ...):
+        match found:
+            case Miss(message, requirement): ...           # a breach
+            case Loss(event_type, pointer): ...            # a member that the client does not hand on
+    observed(act, delivered, closed=True)                  # what happened, in a few words
 
-Pure: the same arguments give the same misses. Values are compared as a subset, since the client's own extra
-members are fine.
+Pure: the same arguments give the same findings. Values are compared as a subset, since the client's own extra
+members are fine. Members that a client leaves out are no breach but a table: a client may give its users less
+than the API has. What they came for, the text, the arguments of a call and the bytes of media, is a breach.
 """
 
 import json
@@ -19,10 +23,14 @@ from conformance.judge.verdict import Outcome, outcome_of
 from conformance.testees.case import Case
 from conformance.testees.process import Delivered
 from conformance.testees.stage import Act, Seen
+from conformance.wire.exchange import Request, header
 
-__all__ = ["KEYS", "Miss", "event_misses", "is_subset", "misses", "outcome_for"]
+__all__ = ["KEYS", "Loss", "Miss", "event_misses", "lost", "misses", "observed", "outcome_for"]
 
 KEYS = "IX-AUTH-003"
+_REDIRECTS = "HTTP-026"
+_MOST_MISSES = 20
+_PRECIOUS = frozenset({"event_type", "text", "arguments", "data"})
 _EVENTS = frozenset("interaction.created interaction.status_update interaction.completed error".split())
 _KNOWN = _EVENTS | frozenset("step.start step.delta step.stop".split())
 _PATH = re.compile(r"/(?:v1|v1beta)/interactions(?:/(?P<id>[^/]+?)(?P<verb>/cancel)?)?/?")
@@ -40,6 +48,14 @@ class Miss:
     side: str = "response"
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A member that was sent and that the client does not hand on; list places are `*` in the pointer."""
+
+    event_type: str
+    pointer: str
+
+
 def outcome_for(requirement: Requirement, harm: str) -> Outcome:
     """The outcome of a miss: what loses data, lies or leaks fails, also where that is inferred."""
     if harm and requirement.level == "must" and requirement.confidence == "inferred":
@@ -47,12 +63,30 @@ def outcome_for(requirement: Requirement, harm: str) -> Outcome:
     return outcome_of(requirement)
 
 
-def misses(act: Act, delivered: Delivered, *, told: str, log: str, closed: bool) -> Iterator[Miss]:
+def misses(
+    act: Act,
+    delivered: Delivered,
+    *,
+    told: str,
+    log: str,
+    closed: bool,
+    capabilities: frozenset[str] = frozenset({"events"}),
+) -> Iterator[Miss | Loss]:
     """Find what is wrong.
 
     told: everything that the driver said of the call, as text. log: what it printed meanwhile.
     closed: whether the client has closed the connection, where the case asks for that.
+    capabilities: what the client declares; without `events` what it hands over is not compared.
     """
+    if not act.case.silent and delivered.ending != "fault":
+        yield from _expected(act, delivered, closed=closed, capabilities=capabilities)
+    if delivered.ending not in ("fault", "unsupported"):
+        yield from _leaks(act, told, log)
+
+
+def _expected(
+    act: Act, delivered: Delivered, *, closed: bool, capabilities: frozenset[str]
+) -> Iterator[Miss | Loss]:
     case = act.case
     match delivered.ending:
         case "hung":
@@ -63,15 +97,25 @@ def misses(act: Act, delivered: Delivered, *, told: str, log: str, closed: bool)
             reason = str(delivered.last.get("reason"))[:200]
             yield Miss(f"it declares {', '.join(sorted(case.needs))} and says it is unsupported: {reason}")
             return
-        case "fault":
+        case "error" if _waited(case, act, delivered):
+            number = len(delivered.events)
+            message = f"event {number} was held back: the client waits for more before it hands it over"
+            yield Miss(message, exchange=len(act.seen) - 1, event=number)
             return
         case _:
             yield from _ending(case, delivered)
-            yield from _delivery(case, act, delivered)
+            yield from _told(case, act, delivered, capabilities)
+    if "events" in capabilities:
+        yield from _handed_over(case, act, delivered)
     yield from _requests(case, act)
-    yield from _leaks(act, told, log)
     if case.expect.closes and not closed:
         yield Miss("the client has left the call, and its connection stays open")
+
+
+def _waited(case: Case, act: Act, delivered: Delivered) -> bool:
+    """Whether a client gave up on an event that was sent, where the next is sent when it is seen."""
+    sent = len(act.seen[-1].events) if act.seen else 0
+    return case.lockstep and len(delivered.events) < sent and delivered.last.get("kind") == "timeout"
 
 
 # What the client's user sees.
@@ -114,11 +158,20 @@ def _error(expected: Mapping[str, Any], last: Mapping[str, Any]) -> Iterator[Mis
         )
 
 
-def _delivery(case: Case, act: Act, delivered: Delivered) -> Iterator[Miss]:
-    expect, last = case.expect, delivered.last
+def _handed_over(case: Case, act: Act, delivered: Delivered) -> Iterator[Miss | Loss]:
+    """Compare what the client handed over with what was sent, member by member."""
+    expect = case.expect
     exchange = max(0, len(act.seen) - 1)
     sent = act.seen[-1].events if act.seen else []
     got = delivered.values
+    if case.lockstep and len(got) < len(sent) and delivered.ending != "end":
+        message = (
+            f"event {len(got)} was held back: it was sent, and the next one is not sent before it is seen"
+        )
+        yield Miss(message, exchange=exchange, event=len(got))
+        return
+    if delivered.ending not in ("end", "error"):
+        return
     match expect.events:
         case "sent":
             yield from event_misses(sent, got, exchange)
@@ -128,14 +181,42 @@ def _delivery(case: Case, act: Act, delivered: Delivered) -> Iterator[Miss]:
             yield from event_misses(sent[: len(got)], got, exchange)
     if expect.events != "any" and len(got) < expect.least:
         yield Miss(f"{expect.least} events arrived before the end, and {len(got)} were handed over")
+    if expect.value and delivered.ending == "end":
+        yield from _value(act, delivered.last.get("value"), exchange)
+
+
+def _value(act: Act, got: Any, exchange: int) -> Iterator[Miss | Loss]:
+    sent = parse(act.seen[-1].sent) if act.seen else None
+    if not isinstance(sent, dict):
+        return
+    pointers = lost(sent, got)
+    if pointers is None:
+        where = difference(sent, got)
+        yield Miss(f"the interaction that was sent is not the one that is handed over: {where}", "", exchange)
+    else:
+        yield from (Loss("interaction", pointer) for pointer in pointers)
+
+
+def _told(case: Case, act: Act, delivered: Delivered, capabilities: frozenset[str]) -> Iterator[Miss]:
+    """Compare what the conveniences of the client give."""
+    expect, last = case.expect, delivered.last
     if delivered.ending != "end":
         return
-    if expect.text is not None and isinstance(last.get("text"), str) and last["text"] != expect.text:
-        yield Miss(f"the text is {ascii(expect.text[:80])}, and the client gives {ascii(last['text'][:80])}")
+    text = last.get("text")
+    if text is None and "text" in capabilities and not expect.no_null:
+        text = ""
+    if expect.text is not None and "text" in capabilities and not isinstance(text, str):
+        yield Miss(f"the text is {ascii(expect.text[:80])}, and the client gives {_short(text)}")
+    elif expect.text is not None and isinstance(text, str) and text != expect.text:
+        yield Miss(f"the text is {_text(expect.text)}, and the client gives {_text(text)}")
     if expect.calls is not None and isinstance(last.get("calls"), list):
         yield from _calls(expect.calls, last["calls"])
     if expect.usage and isinstance(last.get("usage"), dict):
         yield from _usage(act, last["usage"])
+
+
+def _text(text: str) -> str:
+    return ascii(text) if len(text) <= 80 else f"{ascii(text[:60])}… of {len(text)} characters"
 
 
 def _known(events: Sequence[Any]) -> list[Any]:
@@ -166,44 +247,115 @@ def parse(body: bytes) -> Any:
         return None
 
 
-def event_misses(sent: Sequence[Any], got: Sequence[Any], exchange: int = 0) -> Iterator[Miss]:
-    """Compare events: lost, invented, out of order, changed."""
-    if len(sent) == len(got) and all(map(is_subset, sent, got)):
-        return
+def event_misses(sent: Sequence[Any], got: Sequence[Any], exchange: int = 0) -> Iterator[Miss | Loss]:
+    """Compare events: lost, invented, out of order, changed; and those that lack members."""
     left = list(enumerate(got))
-    lost: list[int] = []
+    missing: list[int] = []
     places: list[int] = []
+    narrower: dict[Loss, None] = {}
     for number, event in enumerate(sent):
-        found = next((at for at, (_, other) in enumerate(left) if is_subset(event, other)), None)
+        found, pointers = _found(event, left)
         if found is None:
-            lost.append(number)
+            missing.append(number)
+            if len(missing) > _MOST_MISSES:
+                break
         else:
             places.append(left.pop(found)[0])
+            narrower.update(dict.fromkeys(Loss(_kind(event), pointer) for pointer in pointers))
     invented = dict(left)
-    for number in lost:
+    for number in missing[:_MOST_MISSES]:
         other = invented.pop(number, None)
         if other is None:
             message = f"event {number} of {len(sent)} is lost: {_short(sent[number])}"
         else:
             message = f"event {number} is {_short(sent[number])}, and the client gives {_short(other)}"
         yield Miss(message, exchange=exchange, event=number)
-    for number, other in invented.items():
+    if len(missing) > _MOST_MISSES:
+        yield Miss(f"more than {_MOST_MISSES} of {len(sent)} events are lost", exchange=exchange)
+        return
+    for number, other in list(invented.items())[:_MOST_MISSES]:
         yield Miss(f"nobody sent what is handed over as event {number}: {_short(other)}", exchange=exchange)
-    if not lost and not invented and places != sorted(places):
+    if not missing and not invented and places != sorted(places):
         yield Miss(f"{len(sent)} events are handed over in another order", exchange=exchange)
+    yield from narrower
+
+
+def _found(event: Any, left: Sequence[tuple[int, Any]]) -> tuple[int | None, list[str]]:
+    """Find the first of some events that is this one, whole or with members missing."""
+    for at, (_, other) in enumerate(left):
+        pointers = lost(event, other)
+        if pointers is not None:
+            return at, pointers
+    return None, []
+
+
+def _kind(event: Any) -> str:
+    return str(event.get("event_type")) if isinstance(event, dict) else ""
+
+
+def lost(sent: Any, got: Any) -> list[str] | None:
+    """Point to the members that are missing in what was handed over; None where it is something else.
+
+    More may be there than was sent, and null is nothing; but a type is a type, and a list is as long as it is.
+    """
+    if isinstance(sent, dict):
+        return _lost_members(sent, got) if isinstance(got, dict) else None
+    if isinstance(sent, list):
+        if not isinstance(got, list) or len(sent) != len(got):
+            return None
+        inner = [lost(one, other) for one, other in zip(sent, got, strict=True)]
+        return None if None in inner else [f"/*{pointer}" for told in inner for pointer in told or ()]
+    if isinstance(sent, bool) or isinstance(got, bool):
+        return [] if sent is got else None
+    return [] if sent == got else None
+
+
+def _lost_members(sent: Mapping[str, Any], got: Mapping[str, Any]) -> list[str] | None:
+    pointers: list[str] = []
+    for key, value in sent.items():
+        if value is None:
+            continue
+        name = key.replace("~", "~0").replace("/", "~1")
+        if got.get(key) is None:
+            if _is_precious(key, value):
+                return None
+            pointers.append(f"/{name}")
+            continue
+        inner = lost(value, got[key])
+        if inner is None:
+            return None
+        pointers += [f"/{name}{pointer}" for pointer in inner]
+    return pointers
+
+
+def _is_precious(key: str, value: Any) -> bool:
+    """Whether a member holds what the user came for."""
+    if key in _PRECIOUS:
+        return value not in ("", {}, [])
+    match value:
+        case dict():
+            return any(_is_precious(name, inner) for name, inner in value.items())
+        case list():
+            return any(_is_precious("", inner) for inner in value)
+    return False
+
+
+def difference(sent: Any, got: Any) -> str:
+    """Say where two values begin to differ."""
+    if isinstance(sent, dict) and isinstance(got, dict):
+        for key, value in sent.items():
+            if value is not None and lost({key: value}, got) is None:
+                return f"/{key}{difference(value, got.get(key))}"
+    if isinstance(sent, list) and isinstance(got, list) and len(sent) == len(got):
+        for number, (one, other) in enumerate(zip(sent, got, strict=True)):
+            if lost(one, other) is None:
+                return f"/{number}{difference(one, other)}"
+    return f" is {_short(sent)}, and the client gives {_short(got)}"
 
 
 def is_subset(sent: Any, got: Any) -> bool:
-    """Whether everything that was sent is there, of the same type; more may be, and null is nothing."""
-    if isinstance(sent, dict):
-        return isinstance(got, dict) and all(
-            is_subset(value, got.get(key)) for key, value in sent.items() if value is not None
-        )
-    if isinstance(sent, list):
-        return isinstance(got, list) and len(sent) == len(got) and all(map(is_subset, sent, got))
-    if isinstance(sent, bool) or isinstance(got, bool):
-        return sent is got
-    return bool(sent == got)
+    """Whether everything that was sent is there, of the same type."""
+    return lost(sent, got) == []
 
 
 def _short(value: Any) -> str:
@@ -215,11 +367,15 @@ def _short(value: Any) -> str:
 
 
 def _requests(case: Case, act: Act) -> Iterator[Miss]:
-    seen, (least, most) = act.seen, case.expect.requests
+    seen, (least, most) = act.here, case.expect.requests
+    if case.expect.once and sum(one.request.method == "POST" for one in seen) > 1:
+        yield Miss("the create is sent again, and its work is done twice", side="request")
     if not least <= len(seen) <= most:
         wanted = str(least) if least == most else f"{least} to {most}"
         yield Miss(f"{wanted} requests are right here, and {len(seen)} arrived", side="request")
     for number, one in enumerate(seen):
+        if case.expect.once and one.request.method == "GET":
+            continue
         for message in _request(case, act, one):
             yield Miss(message, exchange=number, side="request")
     if case.expect.same:
@@ -271,7 +427,13 @@ def _differences(wanted: Mapping[str, Any], sent: Any) -> Iterator[str]:
 
 def _leaks(act: Act, told: str, log: str) -> Iterator[Miss]:
     """Find the key where it has no business."""
-    for number, seen in enumerate(act.seen):
+    for seen in act.seen:
+        if seen.elsewhere and act.key in _whole(seen.request):
+            message = (
+                f"the key follows a redirect to another host, {seen.request.method} {seen.request.url[:60]}"
+            )
+            yield Miss(message, _REDIRECTS, 0)
+    for number, seen in enumerate(act.here):
         if act.key in unquote(seen.request.url):
             yield Miss("the key stands in the URL, which logs and proxies keep", KEYS, number, side="request")
         elif act.key.encode() in seen.request.body:
@@ -280,3 +442,59 @@ def _leaks(act: Act, told: str, log: str) -> Iterator[Miss]:
         yield Miss("the key stands in what the user of the client is told", KEYS)
     if act.key in log:
         yield Miss("the key stands in the log", KEYS)
+
+
+def _whole(request: Request) -> str:
+    headers = " ".join(f"{name}: {value}" for name, value in request.headers or ())
+    return f"{unquote(request.url)} {headers} {request.body.decode(errors='replace')}"
+
+
+# What happened.
+
+
+def observed(act: Act, delivered: Delivered, *, closed: bool) -> str:
+    """Say in a few words what happened, the same for all clients that do the same."""
+    last = delivered.last
+    words = [delivered.ending]
+    if delivered.ending == "error":
+        words += [str(last[name]) for name in ("kind", "status") if last.get(name) is not None]
+    told = [" ".join(words), _counted(len(act.seen), "request")]
+    if act.case.stream:
+        told.append(_counted(len(delivered.events), "event"))
+    told += [_observed(word, act, delivered, closed=closed) for word in act.case.observe]
+    return ", ".join(told)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _observed(word: str, act: Act, delivered: Delivered, *, closed: bool) -> str:
+    last = delivered.last
+    match word.split():
+        case ["text"]:
+            return f"text {_text(last['text'])}" if isinstance(last.get("text"), str) else "no text"
+        case ["message"]:
+            return f"says {ascii(str(last.get('message', ''))[:80])}"
+        case ["connection"]:
+            return "connection closed" if closed else "connection kept"
+        case ["methods"]:
+            return " then ".join(seen.request.method for seen in act.seen)
+        case ["query"]:
+            return f"query {urlsplit(act.seen[0].request.url).query if act.seen else ''}"
+        case ["wait"]:
+            return _wait(act)
+        case ["header", name]:
+            value = header(act.seen[0].request.headers, name) if act.seen else None
+            return f"no {name}" if value is None else f"{name} {value}"
+    raise ValueError(word)
+
+
+def _wait(act: Act) -> str:
+    if len(act.seen) < 2:
+        return "no second attempt"
+    waited = act.seen[1].time_s - act.seen[0].time_s
+    for limit_s, words in ((0.05, "at once"), (1, "within 1 s"), (5, "after 1 to 5 s")):
+        if waited < limit_s:
+            return f"again {words}"
+    return "again after more than 5 s"

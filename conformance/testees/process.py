@@ -19,10 +19,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import IO, Any, ClassVar, Self
+from typing import IO, Any, ClassVar, Self, TypeAlias
 
 from conformance.errors import TesteeBroken, TesteeMissing, TesteeNotReady
 from conformance.testees.protocol import (
@@ -36,7 +36,9 @@ from conformance.testees.protocol import (
     write_message,
 )
 
-__all__ = ["Delivered", "Testee"]
+__all__ = ["Delivered", "Heard", "Testee"]
+
+Heard: TypeAlias = Callable[[Message], None]
 
 _LOG = 64 * 1024
 _MOST_PROBLEMS = 20
@@ -69,6 +71,7 @@ class Delivered:
 class _Waiting:
     """A call that is under way."""
 
+    heard: Heard | None = None
     delivered: Delivered = field(default_factory=Delivered)
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -128,14 +131,16 @@ class Testee:
         told = self.ready.get(name)
         return frozenset(map(str, told)) if isinstance(told, list) else frozenset()
 
-    def ask(self, call: Mapping[str, Any], limit_s: float) -> Delivered:
+    def ask(self, call: Mapping[str, Any], limit_s: float, *, heard: Heard | None = None) -> Delivered:
         """Make a call and wait for its end, or for the limit.
+
+        heard: is called for each event when it comes, in the thread that reads.
 
         Raises:
             TesteeBroken: it crashed, or had to be ended, too often.
         """
         with self._lanes:
-            return self._running().ask(call, limit_s)
+            return self._running().ask(call, limit_s, heard)
 
     def _running(self) -> "_Program":
         """Give the program, started again if it has ended or all of its lanes are stuck."""
@@ -265,8 +270,8 @@ class _Program:
 
     # What the program is asked.
 
-    def ask(self, call: Mapping[str, Any], limit_s: float) -> Delivered:
-        waiting = _Waiting()
+    def ask(self, call: Mapping[str, Any], limit_s: float, heard: Heard | None = None) -> Delivered:
+        waiting = _Waiting(heard)
         with self._lock:
             self._calls[call["id"]] = waiting
         if not self.alive:
@@ -396,6 +401,8 @@ class _Program:
                 self._complain(f"an event with seq {ascii(message.get('seq'))[:20]} out of turn")
             if len(delivered.events) < _MOST_EVENTS:
                 delivered.events.append(message)
+            if waiting.heard is not None:
+                waiting.heard(message)
             return
         delivered.last = message
         waiting.end(message["type"])

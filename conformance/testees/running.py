@@ -4,14 +4,15 @@
         for line in run_cases(testee, cases, seed=7):
             record.write(line)
 
-As many cases run at a time as the driver takes; lines come in the order of the cases. A `testee` line comes
-last: what is to be said of the driver itself.
+As many cases run at a time as the driver takes, those that wait longest first; lines come in the order of the
+cases. A `testee` line comes last: what is to be said of the driver itself.
 """
 
 import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from conformance.contract.coverage import Coverage
@@ -22,7 +23,7 @@ from conformance.judge.verdict import Outcome, Verdict, worst
 from conformance.report.record import Line, coverage_line, exchange_lines, report_lines
 from conformance.server import serving
 from conformance.testees.case import Case
-from conformance.testees.judging import KEYS, Miss, misses, outcome_for
+from conformance.testees.judging import KEYS, Loss, Miss, misses, observed, outcome_for
 from conformance.testees.process import Delivered, Testee
 from conformance.testees.protocol import Message
 from conformance.testees.stage import Act, Stage
@@ -42,12 +43,15 @@ def run_cases(
     """Run the cases; give their lines, then those of the coverage and of the driver."""
     stage = Stage(seed)
     branches: set[Any] = set()
-    with serving(answering=stage) as server:
+    with serving(answering=stage) as server, serving(answering=stage.elsewhere) as other:
+        stage.lies_at(server.url, other.url)
         player = _Player(testee, stage, server.url, api_version, branches)
         pool = ThreadPoolExecutor(testee.max_in_flight, thread_name_prefix="lane")
+        slow_first = sorted(enumerate(cases), key=lambda told: -told[1].patience_s)
+        plays = {number: pool.submit(player.play, number, case) for number, case in slow_first}
         try:
-            for lines in pool.map(player.play, range(len(cases)), cases):
-                yield from lines
+            for number in range(len(cases)):
+                yield from plays.pop(number).result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
     yield coverage_line("", Coverage.of(branches))
@@ -93,10 +97,13 @@ class _Player:
         act = self._stage.open(case, f"key-{number}-of-a-case")
         try:
             more_s = _GRACE_S if case.retries == "off" else _RETRIES_S
-            delivered = self._testee.ask(self._call(act), case.timeout_ms / 1000 + more_s)
+            limit_s = case.timeout_ms / 1000 + more_s
+            heard = partial(self._hear, act) if case.lockstep else None
+            delivered = self._testee.ask(self._call(act), limit_s, heard=heard)
         except TesteeBroken as error:
             return [_case_line(case, "untestable", problem=str(error), exit_code=4)]
-        closed = not case.expect.closes or self._stage.left(act)
+        asks = case.expect.closes or "connection" in case.observe
+        closed = not asks or self._stage.left(act)
         seconds = time.monotonic() - start
         unconfirmed = self._stage.unconfirmed(act)
         self._stage.close(act)
@@ -104,8 +111,18 @@ class _Player:
             problem = f"the driver failed: {str(delivered.last.get('message'))[:300]}"
             return [_case_line(case, "untestable", problem=problem, seconds=seconds)]
         told = json.dumps([delivered.last, *delivered.events])
-        found = misses(act, delivered, told=told, log=self._testee.log, closed=closed)
-        return self._lines(act, delivered, list(found), seconds, unconfirmed)
+        capabilities = self._testee.words("capabilities")
+        found = misses(
+            act, delivered, told=told, log=self._testee.log, closed=closed, capabilities=capabilities
+        )
+        happened = observed(act, delivered, closed=closed)
+        return self._lines(
+            act, delivered, list(found), seconds=seconds, unconfirmed=unconfirmed, told=happened
+        )
+
+    def _hear(self, act: Act, _: Message) -> None:
+        """Take note that the client has handed over an event of a stream that is sent in lock-step."""
+        self._stage.release(act)
 
     def _missing(self, case: Case) -> str:
         """Give what the client would need for a case and does not declare."""
@@ -131,9 +148,18 @@ class _Player:
         return {**call, "cancel": dict(case.cancel)} if case.cancel else call
 
     def _lines(
-        self, act: Act, delivered: Delivered, found: list[Miss], seconds: float, unconfirmed: int
+        self,
+        act: Act,
+        delivered: Delivered,
+        findings: list[Miss | Loss],
+        *,
+        seconds: float,
+        unconfirmed: int,
+        told: str,
     ) -> list[Line]:
         case = act.case
+        found = [finding for finding in findings if isinstance(finding, Miss)]
+        blind = case.expect.is_member_by_member and "events" not in self._testee.words("capabilities")
         exchanges = act.exchanges()
         trace = Trace.of(exchanges, case.id)
         report = judge(trace, parties=("client",))
@@ -144,12 +170,25 @@ class _Player:
             place = Place(0, "response")
             report.findings.append(Verdict("inconclusive", place, "", message, case.judges, "client"))
         blamed = {verdict.requirement for verdict in report.findings}
-        report.passes.update(name for name in (case.judges, KEYS) if name not in blamed)
+        seen = (KEYS,) if blind or case.silent else (case.judges, KEYS)
+        report.passes.update(name for name in seen if name not in blamed)
         shown = Trace.of([redact(exchange, [act.key]) for exchange in exchanges], case.id)
         outcome = worst(report.outcomes().values())
-        line = _case_line(case, outcome, seconds=seconds, requests=len(act.seen), ending=delivered.ending)
+        problem = ""
+        if blind and outcome == "pass":
+            outcome, problem = "not-observed", "the client does not declare events, so nothing is compared"
+        line = _case_line(
+            case,
+            outcome,
+            problem=problem,
+            seconds=seconds,
+            requests=len(act.seen),
+            ending=delivered.ending,
+            happened=told,
+        )
         kept = [call.exchange for call in shown.calls]
-        return [line, *exchange_lines(case.id, kept), *report_lines(case.id, report, shown)]
+        losses = _loss_lines(case, findings)
+        return [line, *exchange_lines(case.id, kept), *report_lines(case.id, report, shown), *losses]
 
 
 def _verdict(case: Case, miss: Miss, trace: Trace) -> Verdict:
@@ -163,6 +202,16 @@ def _verdict(case: Case, miss: Miss, trace: Trace) -> Verdict:
     return Verdict(outcome_for(requirement, harm), place, "", miss.message, requirement.id, "client")
 
 
+def _loss_lines(case: Case, findings: Sequence[Miss | Loss]) -> Iterator[Line]:
+    """Give what the client does not hand on, a line for each type of event."""
+    pointers: dict[str, set[str]] = {}
+    for finding in findings:
+        if isinstance(finding, Loss):
+            pointers.setdefault(finding.event_type, set()).add(finding.pointer)
+    for name, found in pointers.items():
+        yield {"type": "loss", "subject": case.id, "event_type": name, "pointers": sorted(found)}
+
+
 def _case_line(
     case: Case,
     outcome: Outcome,
@@ -172,6 +221,7 @@ def _case_line(
     seconds: float = 0.0,
     requests: int = 0,
     ending: str = "",
+    happened: str = "",
 ) -> Line:
     return {
         "type": "case",
@@ -181,6 +231,7 @@ def _case_line(
         "outcome": outcome,
         "problem": problem,
         "ending": ending,
+        "observed": happened,
         "exit_code": exit_code,
         "requests": requests,
         "seconds": round(seconds, 4),
