@@ -296,7 +296,7 @@ def _kind(event: Any) -> str:
 def lost(sent: Any, got: Any) -> list[str] | None:
     """Point to the members that are missing in what was handed over; None where it is something else.
 
-    More may be there than was sent, and null is nothing; but a type is a type, and a list is as long as it is.
+    More may be there than was sent, and null is nothing; but a type is a type, and a list keeps its length.
     """
     if isinstance(sent, dict):
         return _lost_members(sent, got) if isinstance(got, dict) else None

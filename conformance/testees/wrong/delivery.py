@@ -1,6 +1,8 @@
 """Clients whose user gets something else than was sent."""
 
-from collections.abc import AsyncIterator
+import json
+import re
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx2
@@ -190,3 +192,338 @@ class HandsOverOneLate(ControlClient):
         if self.held is not None:
             super().hand_over(self.held)
         return super().finish()
+
+
+def _steps_of(value: Any) -> list[dict[str, Any]]:
+    steps = value.get("steps") if isinstance(value, dict) else None
+    return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+
+
+def _holds(value: Any, wrong: Callable[[str, Any], bool]) -> bool:
+    """Whether a member anywhere within a value is such."""
+    if isinstance(value, dict):
+        return any(wrong(key, item) or _holds(item, wrong) for key, item in value.items())
+    return isinstance(value, list) and any(_holds(item, wrong) for item in value)
+
+
+class _Validating(ControlClient):
+    """Looks at everything before it hands it over."""
+
+    def check(self, value: Any) -> None:
+        """Raise where something is not as this client wants it."""
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        self.check(event)
+        super().hand_over(event)
+
+    def unary(self, value: Any) -> Message:
+        self.check(value)
+        return super().unary(value)
+
+    def refuse(self) -> None:
+        """Fail as a validator does."""
+        raise ClientError("parse", "validation failed: 1 error")
+
+
+class KnowsItsCitations(_Validating):
+    """Fails on an annotation of a kind that it does not know."""
+
+    def check(self, value: Any) -> None:
+        known = ("url_citation", "file_citation", "place_citation")
+        if _holds(
+            value,
+            lambda key, item: key == "annotations" and any(one.get("type") not in known for one in item),
+        ):
+            self.refuse()
+
+
+class KnowsItsWords(_Validating):
+    """Fails on a word that no enumeration of it has."""
+
+    names = frozenset("service_tier modality search_type language mime_type status resolution".split())
+
+    def check(self, value: Any) -> None:
+        if _holds(value, lambda key, item: key in self.names and str(item).startswith("new_")):
+            self.refuse()
+
+
+class KnowsItsMembers(_Validating):
+    """Fails on a member that it does not know, wherever it stands."""
+
+    def check(self, value: Any) -> None:
+        if _holds(value, lambda key, _: key.startswith("new_")):
+            self.refuse()
+
+
+class KnowsItsSteps(_Validating):
+    """Fails on a kind of step that the first version of the interface did not have."""
+
+    newer = ("mcp_server", "retrieval", "processing", "tool_search", "google_maps", "file_search", "new_")
+
+    def check(self, value: Any) -> None:
+        if _holds(value, lambda key, item: key == "type" and str(item).startswith(self.newer)):
+            self.refuse()
+
+
+class WantsNumbers(_Validating):
+    """Fails on an integer in quotation marks."""
+
+    def check(self, value: Any) -> None:
+        if _holds(value, lambda key, item: key.startswith("total_") and isinstance(item, str)):
+            self.refuse()
+
+
+class ChecksCallIds(_Validating):
+    """Fails on the id of a call that has another form than usual."""
+
+    def check(self, value: Any) -> None:
+        usual = re.compile("[a-z0-9]{1,16}")
+        for step in [value.get("step") or {}, *_steps_of(value)]:
+            if step.get("type") == "function_call" and not usual.fullmatch(str(step.get("id"))):
+                self.refuse()
+
+
+class WantsNoSignature(_Validating):
+    """Fails on a function call that is signed."""
+
+    def check(self, value: Any) -> None:
+        for step in [value.get("step") or {}, *_steps_of(value)]:
+            if step.get("type") == "function_call" and "signature" in step:
+                self.refuse()
+
+
+class WantsSteps(_Validating):
+    """Fails on an interaction that has no steps."""
+
+    def unary(self, value: Any) -> Message:
+        if not _steps_of(value):
+            self.refuse()
+        return super().unary(value)
+
+
+class WantsToolSteps(ControlClient):
+    """Fails where a tool was offered and not used."""
+
+    def unary(self, value: Any) -> Message:
+        if self.call["arguments"].get("tools") and not any(
+            "_result" in step["type"] for step in _steps_of(value)
+        ):
+            raise ClientError("other", "'NoneType' object is not subscriptable")
+        return super().unary(value)
+
+
+class ParsesFewLevels(_Validating):
+    """Fails on what lies deeper than twenty levels."""
+
+    def check(self, value: Any) -> None:
+        if _depth(value) > 20:
+            self.refuse()
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level := [
+        inner
+        for item in level
+        if isinstance(item, dict | list)
+        for inner in (item.values() if isinstance(item, dict) else item)
+    ]:
+        depth += 1
+    return depth
+
+
+class ParsesWhatWasCut(ControlClient):
+    """Reads a text as the JSON that was asked for, without a look at the status."""
+
+    def unary(self, value: Any) -> Message:
+        told = super().unary(value)
+        if self.call["arguments"].get("response_format"):
+            try:
+                json.loads(told["text"])
+            except ValueError as error:
+                raise ClientError("parse", str(error)) from None
+        return told
+
+
+class GivesNullForNoText(ControlClient):
+    """Has no text where there is none."""
+
+    def finish(self) -> Message:
+        told = super().finish()
+        return {**told, "text": told["text"] or None}
+
+    def unary(self, value: Any) -> Message:
+        told = super().unary(value)
+        return {**told, "text": told["text"] or None}
+
+
+class TakesSignaturesForText(ControlClient):
+    """Prints whatever a delta holds."""
+
+    printed = ""
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        delta = event.get("delta") or {}
+        self.printed += str(delta.get("text") or delta.get("signature") or "")
+        super().hand_over(event)
+
+    def finish(self) -> Message:
+        return {**super().finish(), "text": self.printed}
+
+
+class KeepsTheLastDelta(ControlClient):
+    """Takes each piece of a text for the whole."""
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        if (event.get("delta") or {}).get("type") == "text" and event.get("index") in self.collected.steps:
+            self.collected.steps[event["index"]]["_text"] = ""
+        super().hand_over(event)
+
+
+class DropsToolSteps(ControlClient):
+    """Gives its user what the model says and thinks, and nothing of its tools."""
+
+    dropped: frozenset[int] = frozenset()
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        kind = str((event.get("step") or {}).get("type", ""))
+        if kind.endswith(("_call", "_result")) and kind != "function_call":
+            self.dropped |= {event["index"]}
+        if event.get("index") in self.dropped:
+            self.collected.add(event)
+        else:
+            super().hand_over(event)
+
+    def unary(self, value: Any) -> Message:
+        told = super().unary(value)
+        kept = [step for step in _steps_of(value) if not step["type"].endswith(("_call", "_result"))]
+        return {**told, "value": {**value, "steps": kept}}
+
+
+class KeepsCallsOrText(ControlClient):
+    """Gives the calls of a turn and forgets what the model said beside them."""
+
+    def unary(self, value: Any) -> Message:
+        told = super().unary(value)
+        if told["calls"]:
+            kept = [step for step in _steps_of(value) if step["type"] == "function_call"]
+            told["value"] = {**value, "steps": kept}
+        return told
+
+
+class KeepsTextBlocks(ControlClient):
+    """Gives the text of an output and drops its other blocks."""
+
+    def unary(self, value: Any) -> Message:
+        told = super().unary(value)
+        steps = [
+            {**step, "content": [block for block in step.get("content", ()) if block.get("type") == "text"]}
+            for step in _steps_of(value)
+        ]
+        return {**told, "value": {**value, "steps": steps}}
+
+
+class StartsOverAtPictures(ControlClient):
+    """Lets a picture take the place of the text before it."""
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        if (event.get("delta") or {}).get("type") == "image":
+            self.collected.steps[event["index"]]["_text"] = ""
+        super().hand_over(event)
+
+
+class ReadsArgumentsAtOnce(ControlClient):
+    """Reads each piece of the arguments as JSON."""
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        delta = event.get("delta") or {}
+        if delta.get("type") == "arguments_delta":
+            try:
+                json.loads(delta["arguments"])
+            except ValueError as error:
+                raise ClientError("parse", str(error)) from None
+        super().hand_over(event)
+
+
+class FailsOnUnknownUsage(ControlClient):
+    """Fails on a count that it does not know."""
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        usage = (event.get("interaction") or {}).get("usage") or {}
+        if any(name.startswith(("total_new", "raw_")) for name in usage):
+            raise ClientError("parse", "unexpected keyword argument")
+        super().hand_over(event)
+
+    def unary(self, value: Any) -> Message:
+        if any(name.startswith(("total_new", "raw_")) for name in value.get("usage", {})):
+            raise ClientError("parse", "unexpected keyword argument")
+        return super().unary(value)
+
+
+class KnowsNoSurrogates(ControlClient):
+    """Reads an escape of JSON as one character, also where it is half of one."""
+
+    def parse(self, data: str) -> dict[str, Any]:
+        return super().parse(re.sub(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}", r"\\ufffd\\ufffd", data))
+
+
+class KeepsEscapes(ControlClient):
+    """Does not undo the escapes of JSON beyond ASCII."""
+
+    def parse(self, data: str) -> dict[str, Any]:
+        return super().parse(re.sub(r"\\u(?=[0-9a-f]{4})", r"\\\\u", data))
+
+
+class StopsAtEmptyText(ControlClient):
+    """Takes an empty piece of text for the end of it."""
+
+    over = False
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        delta = event.get("delta") or {}
+        self.over |= delta.get("text") == ""
+        if not (self.over and delta.get("type") == "text"):
+            super().hand_over(event)
+
+
+class StripsTheText(ControlClient):
+    """Removes the white space around each piece of a text."""
+
+    def parse(self, data: str) -> dict[str, Any]:
+        event = super().parse(data)
+        match event:
+            case {"delta": {"type": "text", "text": str(text)} as delta}:
+                return {**event, "delta": {**delta, "text": text.strip()}}
+        return event
+
+
+class LooksForDoneAnywhere(ControlClient):
+    """Ends where it reads [DONE], also within a text."""
+
+    async def blocks(self, response: httpx2.Response) -> AsyncIterator[str]:
+        async for data in super().blocks(response):
+            yield "[DONE]" if "[DONE]" in data else data
+
+
+class CountsSteps(ControlClient):
+    """Takes the index of a step for its place in a list that it keeps."""
+
+    started = 0
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        if event.get("event_type") == "step.start":
+            self.started += 1
+        if event.get("event_type") == "step.delta" and event["index"] >= self.started:
+            raise ClientError("other", "list index out of range")
+        super().hand_over(event)
+
+
+class StopsAtRequiresAction(ControlClient):
+    """Ends when the status says that something is asked for."""
+
+    async def blocks(self, response: httpx2.Response) -> AsyncIterator[str]:
+        async for data in super().blocks(response):
+            yield data
+            if '"status": "requires_action"' in data and "status_update" in data:
+                self.collected.finished = True
+                return

@@ -177,3 +177,58 @@ class TakesTheKeyAlong(ControlClient):
             method, response.headers["location"], headers=headers, content=content
         )
         raise _Success(await self.read(await self.http.send(target, stream=True)), 200)
+
+
+class KnowsSixStatuses(ControlClient):
+    """Has an error for each of six statuses, and none for the others."""
+
+    async def error_of(self, response: httpx2.Response) -> ClientError:
+        error = await super().error_of(response)
+        if response.status_code in (400, 401, 403, 404, 500, 503):
+            return error
+        return ClientError("other", "unexpected answer")
+
+
+class HidesThePayload(ControlClient):
+    """Says that an event cannot be read, and not what it was."""
+
+    def parse(self, data: str) -> dict[str, Any]:
+        try:
+            return super().parse(data)
+        except ClientError:
+            raise ClientError("parse", "invalid event", 200) from None
+
+
+class HidesFailures(ControlClient):
+    """Tells every interaction that has ended as completed."""
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        match event:
+            case {"interaction": {"status": "failed"} as told}:
+                event = {**event, "interaction": {**told, "status": "completed"}}
+        super().hand_over(event)
+
+    def unary(self, value: Any) -> Message:
+        return super().unary({**value, "status": "completed"} if value.get("status") == "failed" else value)
+
+
+class SwallowsFramedErrors(ControlClient):
+    """Reads the body of a failure as a stream when a stream was asked for."""
+
+    async def error_of(self, response: httpx2.Response) -> ClientError:
+        if self.call["stream"]:
+            raise _Success(await self.read_stream(response), 200)
+        return await super().error_of(response)
+
+    def finish(self) -> Message:
+        self.collected.finished = True
+        return super().finish()
+
+
+class EndsAtAnyStatus(ControlClient):
+    """Takes an update of the status that is final for the end of the stream."""
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        if event.get("event_type") == "step.stop":
+            self.collected.finished = True
+        super().hand_over(event)

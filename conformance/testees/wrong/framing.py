@@ -266,3 +266,95 @@ class ReadsCompressedBytes(ControlClient):
         async for chunk in response.aiter_raw():
             for data in decoder.feed(chunk):
                 yield data
+
+
+class _ColonLines(EventDecoder):
+    """Splits every line at its colon."""
+
+    def _take(self, line: str) -> None:
+        if ":" not in line:
+            raise ClientError("parse", "not enough values to unpack (expected 2, got 1)")
+        super()._take(line)
+
+
+class NeedsAColon(_Decoding):
+    """Fails on a line without a colon."""
+
+    decodes = _ColonLines
+
+
+class _StrictText(EventDecoder):
+    """Decodes strictly."""
+
+    def decode(self, chunk: bytes, *, final: bool = False) -> str:
+        text = super().decode(chunk, final=final)
+        if "\ufffd" in text:
+            raise ClientError("parse", "'utf-8' codec can't decode byte 0xff: invalid start byte")
+        return text
+
+
+class FailsOnBrokenCharacters(_Decoding):
+    """Gives up where a byte is not UTF-8."""
+
+    decodes = _StrictText
+
+
+class _LastName(EventDecoder):
+    """Keeps the name of a block for those that follow it."""
+
+    name = ""
+
+    def _take(self, line: str) -> None:
+        if line.startswith("event:"):
+            self.name = line[6:].strip()
+        if line.startswith("data:") and self.name == "error":
+            raise ClientError("api", "the stream failed", 200)
+        super()._take(line)
+
+
+class KeepsTheName(_Decoding):
+    """Takes an event line for the name of the next blocks too."""
+
+    decodes = _LastName
+
+
+class _BracedData(EventDecoder):
+    """Looks for `data: {`."""
+
+    def _take(self, line: str) -> None:
+        if line.startswith(("data: {", "data: [")):
+            super()._take(line)
+
+
+class WantsABrace(_Decoding):
+    """Wants the payload to begin one space after the colon."""
+
+    decodes = _BracedData
+
+
+class _Flushed(EventDecoder):
+    """Hands over at the end what has no blank line yet."""
+
+    def close(self) -> Iterator[str]:
+        yield from super().close()
+        for line in "".join(self._pieces).splitlines():
+            self._take(line)
+        if self._data:
+            yield "\n".join(self._data)
+
+
+class FlushesTheEnd(_Decoding):
+    """Takes the end of the stream for the end of a block."""
+
+    decodes = _Flushed
+
+
+class ReadsOnce(ControlClient):
+    """Takes what one read gives for the whole answer."""
+
+    async def blocks(self, response: httpx2.Response) -> AsyncIterator[str]:
+        decoder = self.decoder()
+        async for chunk in response.aiter_bytes():
+            for data in decoder.feed(chunk):
+                yield data
+            return

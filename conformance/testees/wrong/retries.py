@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 
-from conformance.testees.control import ControlClient
+from conformance.testees.control import ClientError, ControlClient
 from conformance.testees.protocol import Message
 
 
@@ -59,3 +59,49 @@ class ChangesTheRetry(ControlClient):
     def body(self, arguments: dict[str, Any]) -> dict[str, Any]:
         self.sent += 1
         return arguments if self.sent == 1 else {**arguments, "store": False}
+
+
+class ReadsNoDates(ControlClient):
+    """Obeys Retry-After in seconds alone."""
+
+    def advised_s(self, response: httpx2.Response | None) -> float | None:
+        told = response.headers.get("retry-after", "") if response is not None else ""
+        return float(told) if told.isdecimal() else None
+
+
+class GivesUpAfterTwo(ControlClient):
+    """Tries twice."""
+
+    attempts = 2
+
+
+class DecidesByWords(ControlClient):
+    """Looks into the message of an error for whether to try again."""
+
+    words = ""
+
+    async def error_of(self, response: httpx2.Response) -> ClientError:
+        error = await super().error_of(response)
+        self.words = str(error)
+        return error
+
+    def worth_another(self, status: int) -> bool:
+        del status
+        return "try again" in self.words
+
+
+class FailsOnStrangeAdvice(ControlClient):
+    """Fails on a Retry-After that it cannot read."""
+
+    def advised_s(self, response: httpx2.Response | None) -> float | None:
+        told = response.headers.get("retry-after") if response is not None else None
+        if told is not None and super().advised_s(response) is None:
+            raise ClientError("other", f"could not convert string to float: {told!r}")
+        return super().advised_s(response)
+
+
+class RetriesCreatesAlone(ControlClient):
+    """Tries a create again, and nothing else."""
+
+    def worth_another(self, status: int) -> bool:
+        return self.call["operation"] == "interactions.create" and super().worth_another(status)
