@@ -30,6 +30,7 @@ __all__ = ["KEYS", "Loss", "Miss", "event_misses", "lost", "misses", "observed",
 KEYS = "IX-AUTH-003"
 _REDIRECTS = "HTTP-026"
 _MOST_MISSES = 20
+_BLOCKS = frozenset("text image audio video document".split())
 _PRECIOUS = frozenset({"event_type", "text", "arguments", "data"})
 _EVENTS = frozenset("interaction.created interaction.status_update interaction.completed error".split())
 _KNOWN = _EVENTS | frozenset("step.start step.delta step.stop".split())
@@ -409,9 +410,14 @@ def _request(case: Case, act: Act, seen: Seen) -> Iterator[str]:
         from urllib.parse import parse_qs
 
         query = parse_qs(urlsplit(seen.request.url).query)
-        for name in arguments.keys() - {"id"}:
-            if query.get(name) != [str(arguments[name])]:
-                yield f"{name} is {arguments[name]!r} in the call, and {query.get(name)} in the request"
+        wanted = {**arguments, "stream": True} if case.stream else arguments
+        for name in wanted.keys() - {"id"}:
+            if query.get(name) != [_word(wanted[name])]:
+                yield f"{name} is {wanted[name]!r} in the call, and {query.get(name)} in the request"
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _differences(wanted: Mapping[str, Any], sent: Any) -> Iterator[str]:
@@ -421,8 +427,18 @@ def _differences(wanted: Mapping[str, Any], sent: Any) -> Iterator[str]:
     for name, value in wanted.items():
         if name not in sent:
             yield f"{name} was given to the call and is not in the request"
+        elif name == "input" and is_subset(_as_steps(value), _as_steps(sent[name])):
+            continue
         elif not is_subset(value, sent[name]):
             yield f"{name} is {_short(value)} in the call, and {_short(sent[name])} in the request"
+
+
+def _as_steps(given: Any) -> Any:
+    """Give an input as steps: a text, a block, and blocks are what the user says."""
+    blocks = [{"type": "text", "text": given}] if isinstance(given, str) else given
+    blocks = blocks if isinstance(blocks, list) else [blocks]
+    kinds = {str(block.get("type")) for block in blocks if isinstance(block, dict)}
+    return [{"type": "user_input", "content": blocks}] if kinds <= _BLOCKS else blocks
 
 
 def _leaks(act: Act, told: str, log: str) -> Iterator[Miss]:

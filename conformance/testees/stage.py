@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Act", "Seen", "Stage"]
 
 _KEPT = 50
+_LONG_TEXT = "A long text, größer als manche Grenze. " * 25_000
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,9 @@ class Stage:
     def open(self, case: Case, key: str) -> Act:
         """Put a case on the stage."""
         act = Act(case, key, mark=f"moved-{len(self._marked)}")
+        act.values["<long text>"] = _LONG_TEXT
         if case.prepare is not None:
-            act.values = self._prepared(case.prepare, key)
+            act.values |= self._prepared(case.prepare, key)
         with self._lock:
             self._acts[key] = self._marked[act.mark] = act
         return act

@@ -527,3 +527,60 @@ class StopsAtRequiresAction(ControlClient):
             if '"status": "requires_action"' in data and "status_update" in data:
                 self.collected.finished = True
                 return
+
+
+class PrintsThoughts(ControlClient):
+    """Takes the summary of a thought for a part of the answer."""
+
+    def unary(self, value: Any) -> Message:
+        told = super().unary(value)
+        thoughts = [block for step in _steps_of(value) for block in step.get("summary", ())]
+        return {**told, "text": "".join(str(block.get("text", "")) for block in thoughts) + told["text"]}
+
+
+class DropsThoughts(ControlClient):
+    """Gives its user what the model says, and nothing of what it thinks."""
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        if (event.get("delta") or {}).get("type") != "thought_summary":
+            super().hand_over(event)
+
+
+class ForgetsTheArguments(ControlClient):
+    """Begins the arguments of a call with its first delta."""
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        super().hand_over(event)
+        if event.get("event_type") == "step.start":
+            self.collected.steps[event["index"]]["arguments"] = {}
+
+
+class JoinsEqualCalls(ControlClient):
+    """Takes two calls of one function with the same arguments for one."""
+
+    def unary(self, value: Any) -> Message:
+        told = super().unary(value)
+        calls = {json.dumps([call["name"], call["arguments"]]): call for call in told["calls"]}
+        return {**told, "calls": list(calls.values())}
+
+
+class JoinsSounds(ControlClient):
+    """Puts pieces of base64 one behind the other."""
+
+    sound = ""
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        delta = event.get("delta") or {}
+        if delta.get("type") == "audio":
+            self.sound += delta["data"]
+            event = {**event, "delta": {**delta, "data": self.sound}}
+        super().hand_over(event)
+
+
+class WantsText(_Validating):
+    """Fails on an output that holds nothing."""
+
+    def unary(self, value: Any) -> Message:
+        if any(step["type"] == "model_output" and not step.get("content") for step in _steps_of(value)):
+            self.refuse()
+        return super().unary(value)

@@ -254,3 +254,15 @@ class DropsSignatures(ControlClient):
             )
 
         return {**_changed(arguments, plain)}
+
+
+class ForgetsFailures(ControlClient):
+    """Sends the result of a function without whether it failed."""
+
+    def body(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        def plain(value: Any) -> Any:
+            return (
+                {key: value[key] for key in value if key != "is_error"} if isinstance(value, dict) else value
+            )
+
+        return {**_changed(arguments, plain)}
