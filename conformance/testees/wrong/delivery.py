@@ -584,3 +584,41 @@ class WantsText(_Validating):
         if any(step["type"] == "model_output" and not step.get("content") for step in _steps_of(value)):
             self.refuse()
         return super().unary(value)
+
+
+class LooksForErrorsAnywhere(ControlClient):
+    """Takes an event that holds the word error for one."""
+
+    def take(self, event: dict[str, Any]) -> None:
+        if '\\"error\\"' in json.dumps(event):
+            raise ClientError("api", "the stream failed", 200)
+        super().take(event)
+
+
+class WantsAnUpdate(ControlClient):
+    """Begins to read steps when the status says that they come."""
+
+    updated = False
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        self.updated |= event.get("event_type") == "interaction.status_update"
+        if self.updated or event.get("event_type") == "interaction.created":
+            super().hand_over(event)
+        else:
+            self.collected.add(event)
+
+
+class KeepsTenSteps(ControlClient):
+    """Gives the steps whose index has one digit."""
+
+    def hand_over(self, event: dict[str, Any]) -> None:
+        if int(event.get("index", 0)) < 10:
+            super().hand_over(event)
+
+
+class KnowsItsModels(_Validating):
+    """Fails on a model that it does not know."""
+
+    def check(self, value: Any) -> None:
+        if _holds(value, lambda key, item: key == "model" and not str(item).startswith("gemini-3")):
+            self.refuse()
