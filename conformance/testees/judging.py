@@ -490,8 +490,9 @@ def _observed(word: str, act: Act, delivered: Delivered, *, closed: bool) -> str
     match word.split():
         case ["text"]:
             return f"text {_text(last['text'])}" if isinstance(last.get("text"), str) else "no text"
-        case ["message"]:
-            return f"says {ascii(str(last.get('message', ''))[:80])}"
+        case ["tokens"]:
+            usage = last.get("usage")
+            return f"total_tokens {usage.get('total_tokens')}" if isinstance(usage, dict) else "no usage"
         case ["connection"]:
             return "connection closed" if closed else "connection kept"
         case ["methods"]:

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -220,7 +221,7 @@ class Stage:
     def _replied(self, act: Act, reply: Reply, request: Request) -> Answer:
         if reply.redirect:
             return _moved(self._target(act, reply, request), reply)
-        control = json.dumps(reply.control) if reply.control else ""
+        control = json.dumps(_dated(reply.control)) if reply.control else ""
         if reply.events is None and reply.body is None:
             own = [(name, value) for name, value in request.headers or () if name.lower() != HEADER]
             more = [(HEADER, control)] if control else []
@@ -271,6 +272,14 @@ class _Elsewhere:
     def answer(self, request: Request) -> Answer:
         """Answer a request; never raises."""
         return self._stage.answer_elsewhere(request)
+
+
+def _dated(control: Mapping[str, Any]) -> dict[str, Any]:
+    """Put a date so many seconds ahead in the place of `<in 2 s>`."""
+    told = str(control.get("retry_after", ""))
+    if not told.startswith("<in "):
+        return dict(control)
+    return {**control, "retry_after": formatdate(time.time() + int(told.split()[1]), usegmt=True)}
 
 
 def _turn(act: Act) -> Reply:

@@ -69,9 +69,6 @@ class _Nothing(ClientError):
 class TakesTheFirstOfTwo(ControlClient):
     """Keeps the first of two members of one name."""
 
-    def unary(self, value: Any) -> Message:
-        return super().unary(value)
-
     async def read(self, response: httpx2.Response) -> Message:
         return self.unary(
             json.loads(await response.aread(), object_pairs_hook=lambda pairs: dict(pairs[::-1]))
@@ -122,3 +119,40 @@ class ContinuesByItself(ControlClient):
         arguments = {"model": self.call["arguments"]["model"], "continuation_token": self.token}
         self.call = {**self.call, "arguments": {**arguments, "previous_interaction_id": self.before}}
         return await super().attempt()
+
+
+class ObeysMilliseconds(ControlClient):
+    """Obeys a header retry-after-ms."""
+
+    def advised_s(self, response: httpx2.Response | None) -> float | None:
+        told = response.headers.get("retry-after-ms") if response is not None else None
+        return float(told) / 1000 if told is not None else super().advised_s(response)
+
+
+class WantsOneDone(ControlClient):
+    """Reads a stream to its end, and fails on a second [DONE]."""
+
+    async def blocks(self, response: httpx2.Response) -> AsyncIterator[str]:
+        over = False
+        async for data in super().blocks(response):
+            if over:
+                raise ClientError("parse", "the stream goes on behind its end", 200)
+            over = data.strip() == "[DONE]"
+            if not over:
+                yield data
+
+
+class CountsInDoubles(ControlClient):
+    """Has one kind of number."""
+
+    async def read(self, response: httpx2.Response) -> Message:
+        return self.unary(json.loads(await response.aread(), parse_int=lambda digits: int(float(digits))))
+
+
+class WantsDigits(ControlClient):
+    """Fails on a count that is not written in digits alone."""
+
+    def unary(self, value: Any) -> Message:
+        if isinstance(value["usage"]["total_tokens"], float):
+            raise ClientError("parse", "validation failed: input should be a valid integer")
+        return super().unary(value)

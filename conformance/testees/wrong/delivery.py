@@ -622,3 +622,12 @@ class KnowsItsModels(_Validating):
     def check(self, value: Any) -> None:
         if _holds(value, lambda key, item: key == "model" and not str(item).startswith("gemini-3")):
             self.refuse()
+
+
+class GivesTheFirstText(ControlClient):
+    """Takes the first step for the answer, which is a thought as often as not."""
+
+    def unary(self, value: Any) -> Message:
+        told = super().unary(value)
+        first = next(iter(_steps_of(value)), {}).get("content") or [{}]
+        return {**told, "text": str(first[0].get("text", ""))}

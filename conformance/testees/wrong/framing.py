@@ -1,6 +1,7 @@
 """Clients that read bytes wrongly: lines, characters, blocks of an event stream."""
 
 import codecs
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -358,3 +359,48 @@ class ReadsOnce(ControlClient):
             for data in decoder.feed(chunk):
                 yield data
             return
+
+
+class LosesEventsInAHurry(ControlClient):
+    """Keeps a thousand events that it has not handed over yet, and drops the rest."""
+
+    async def blocks(self, response: httpx2.Response) -> AsyncIterator[str]:
+        number = 0
+        async for data in super().blocks(response):
+            number += 1
+            if number <= 1000 or "interaction.completed" in data or data == "[DONE]":
+                yield data
+
+
+class ReadsCompressedAnswers(ControlClient):
+    """Reads an answer as it comes over the wire."""
+
+    async def read(self, response: httpx2.Response) -> Message:
+        if self.call["stream"]:
+            return await super().read(response)
+        body = b"".join([chunk async for chunk in response.aiter_raw()])
+        try:
+            return self.unary(json.loads(body))
+        except ValueError:
+            raise ClientError("parse", "the answer is not JSON", 200) from None
+
+
+class ReadsAnAnswerOnce(ControlClient):
+    """Takes what the first read gives for the whole answer."""
+
+    async def read(self, response: httpx2.Response) -> Message:
+        async for chunk in response.aiter_bytes():
+            try:
+                return self.unary(json.loads(chunk))
+            except ValueError:
+                break
+        raise ClientError("parse", "Unterminated string", 200)
+
+
+class WantsPlainJson(ControlClient):
+    """Compares the whole content type, parameters and all."""
+
+    async def read(self, response: httpx2.Response) -> Message:
+        if ";" in response.headers.get("content-type", ""):
+            raise ClientError("parse", "unexpected content type", 200)
+        return await super().read(response)

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import httpx2
 
-from conformance.testees.control import ControlClient
+from conformance.testees.control import ClientError, ControlClient
 from conformance.testees.protocol import Message
 
 
@@ -266,3 +266,37 @@ class ForgetsFailures(ControlClient):
             )
 
         return {**_changed(arguments, plain)}
+
+
+class LosesTheQuery(ControlClient):
+    """Sends a get without its query."""
+
+    def build(self, method: str, url: str, query: dict[str, str], body: Any) -> httpx2.Request:
+        del query
+        return super().build(method, url, {}, body)
+
+
+class ReadsIds(ControlClient):
+    """Wants an id to begin as those of today do."""
+
+    def request(self) -> httpx2.Request:
+        if not str(self.call["arguments"].get("id", "v1_")).startswith("v1_"):
+            raise ClientError("client", "this is no id of an interaction")
+        return super().request()
+
+
+class WantsABody(ControlClient):
+    """Fails on an answer that has no body."""
+
+    async def read(self, response: httpx2.Response) -> Message:
+        if not await response.aread():
+            raise ClientError("parse", "Expecting value: line 1 column 1 (char 0)")
+        return await super().read(response)
+
+
+class KnowsWhatCancelGives(ControlClient):
+    """Tells a cancelled run as cancelled, whatever the answer says."""
+
+    def unary(self, value: Any) -> Message:
+        cancels = self.call["operation"] == "interactions.cancel"
+        return super().unary({**value, "status": "cancelled"} if cancels else value)

@@ -105,3 +105,15 @@ class RetriesCreatesAlone(ControlClient):
 
     def worth_another(self, status: int) -> bool:
         return self.call["operation"] == "interactions.create" and super().worth_another(status)
+
+
+class TriesFailedStreamsAgain(ControlClient):
+    """Makes the call again when an error event says that the service is overloaded."""
+
+    async def attempt(self) -> Message:
+        try:
+            return await super().attempt()
+        except ClientError as error:
+            if error.code != "service_unavailable":
+                raise
+        return await super().attempt()
