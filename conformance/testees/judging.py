@@ -192,8 +192,9 @@ def _value(act: Act, got: Any, exchange: int) -> Iterator[Miss | Loss]:
         return
     pointers = lost(sent, got)
     if pointers is None:
-        where = difference(sent, got)
-        yield Miss(f"the interaction that was sent is not the one that is handed over: {where}", "", exchange)
+        place, one, other = difference(sent, got)
+        message = f"{place or 'it'} of the interaction is {_short(one)}, and the client gives {_short(other)}"
+        yield Miss(message, exchange=exchange)
     else:
         yield from (Loss("interaction", pointer) for pointer in pointers)
 
@@ -269,7 +270,9 @@ def event_misses(sent: Sequence[Any], got: Sequence[Any], exchange: int = 0) -> 
         if other is None:
             message = f"event {number} of {len(sent)} is lost: {_short(sent[number])}"
         else:
-            message = f"event {number} is {_short(sent[number])}, and the client gives {_short(other)}"
+            place, one, told = difference(sent[number], other)
+            what = f"{place} of event {number}" if place else f"event {number}"
+            message = f"{what} is {_short(one)}, and the client gives {_short(told)}"
         yield Miss(message, exchange=exchange, event=number)
     if len(missing) > _MOST_MISSES:
         yield Miss(f"more than {_MOST_MISSES} of {len(sent)} events are lost", exchange=exchange)
@@ -341,17 +344,17 @@ def _is_precious(key: str, value: Any) -> bool:
     return False
 
 
-def difference(sent: Any, got: Any) -> str:
-    """Say where two values begin to differ."""
+def difference(sent: Any, got: Any, place: str = "") -> tuple[str, Any, Any]:
+    """Find where two values begin to differ: the pointer, and what stands there."""
     if isinstance(sent, dict) and isinstance(got, dict):
         for key, value in sent.items():
-            if value is not None and lost({key: value}, got) is None:
-                return f"/{key}{difference(value, got.get(key))}"
+            if value is not None and lost({key: value}, got) != []:
+                return difference(value, got.get(key), f"{place}/{key}")
     if isinstance(sent, list) and isinstance(got, list) and len(sent) == len(got):
         for number, (one, other) in enumerate(zip(sent, got, strict=True)):
-            if lost(one, other) is None:
-                return f"/{number}{difference(one, other)}"
-    return f" is {_short(sent)}, and the client gives {_short(got)}"
+            if lost(one, other) != []:
+                return difference(one, other, f"{place}/{number}")
+    return place, sent, got
 
 
 def is_subset(sent: Any, got: Any) -> bool:
@@ -361,7 +364,7 @@ def is_subset(sent: Any, got: Any) -> bool:
 
 def _short(value: Any) -> str:
     text = json.dumps(value)
-    return text if len(text) <= 120 else f"{text[:117]}…"
+    return text if len(text) <= 120 else f"{text[:117]}… of {len(text)} characters"
 
 
 # What the server sees.
@@ -372,8 +375,10 @@ def _requests(case: Case, act: Act) -> Iterator[Miss]:
     if case.expect.once and sum(one.request.method == "POST" for one in seen) > 1:
         yield Miss("the create is sent again, and its work is done twice", side="request")
     if not least <= len(seen) <= most:
-        wanted = str(least) if least == most else f"{least} to {most}"
-        yield Miss(f"{wanted} requests are right here, and {len(seen)} arrived", side="request")
+        wanted = _counted(least, "request") if least == most else f"{least} to {most} requests"
+        yield Miss(
+            f"{wanted} {'is' if most == 1 else 'are'} right here, and {len(seen)} arrived", side="request"
+        )
     for number, one in enumerate(seen):
         if case.expect.once and one.request.method == "GET":
             continue
@@ -430,7 +435,8 @@ def _differences(wanted: Mapping[str, Any], sent: Any) -> Iterator[str]:
         elif name == "input" and is_subset(_as_steps(value), _as_steps(sent[name])):
             continue
         elif not is_subset(value, sent[name]):
-            yield f"{name} is {_short(value)} in the call, and {_short(sent[name])} in the request"
+            place, one, other = difference({name: value}, {name: sent[name]})
+            yield f"{place} is {_short(one)} in the call, and {_short(other)} in the request"
 
 
 def _as_steps(given: Any) -> Any:

@@ -138,7 +138,7 @@ TEXT = [{"event_type": "a", "n": 1}, {"event_type": "b", "n": 2}, {"event_type":
         ([TEXT[1], TEXT[0], TEXT[2]], "3 events are handed over in another order"),
         (
             [TEXT[0], {"event_type": "b", "n": "2"}, TEXT[2]],
-            'event 1 is {"event_type": "b", "n": 2}, and the client gives {"event_type": "b", "n": "2"}',
+            '/n of event 1 is 2, and the client gives "2"',
         ),
     ],
 )
@@ -276,6 +276,45 @@ def test_what_happened_is_told_of_every_case() -> None:
         "error api 400, 1 request",
         "error api 200, 1 request, 6 events",
     ]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "Hello",
+        [{"type": "text", "text": "Hello"}],
+        {"type": "text", "text": "Hello"},
+        [{"type": "user_input", "content": [{"type": "text", "text": "Hello"}]}],
+    ],
+)
+def test_an_input_may_be_written_in_four_ways(tmp_path: Path, sent: Any) -> None:
+    """A text, a block, a list of them, and the step that they make are the same to the service."""
+    body = NARROW.format(declared="").replace(
+        "**call['arguments']", f"**call['arguments'], 'input': {sent!r}"
+    )
+    case = case_of(tmp_path, [CREATED], {"ending": "any"})
+    assert outcomes(lines_of(program(body), [case])) == {"mine/one": "pass"}
+
+
+def test_another_input_is_told_with_its_place(tmp_path: Path) -> None:
+    """What was asked for, what arrived, and where they differ."""
+    told = "[{'type': 'text', 'text': 'Hullo'}]"
+    body = NARROW.format(declared="").replace("**call['arguments']", f"**call['arguments'], 'input': {told}")
+    lines = lines_of(program(body), [case_of(tmp_path, [CREATED], {"ending": "any"})])
+    (message,) = [line["message"] for line in lines if line["type"] == "verdict"]
+    assert message == '/input is "Hello" in the call, and [{"type": "text", "text": "Hullo"}] in the request'
+
+
+def test_cuts_come_before_what_keeps_a_client_busy() -> None:
+    """Waits first, since they overlap; then cuts, which want a client that reads; long bodies last."""
+    turns = sorted(read_cases(), key=lambda case: case.turn)
+    places = {case.id: place for place, case in enumerate(turns)}
+    assert (
+        places["breaks/stalled-before-the-end"]
+        < places["framing/byte-by-byte"]
+        < places["delivery/text"]
+        < places["framing/five-megabytes"]
+    )
 
 
 def case_of(tmp_path: Path, events: list[Any], expect: dict[str, Any]) -> Case:

@@ -1,5 +1,6 @@
 """Clients that send something else than they were given."""
 
+import struct
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -97,14 +98,15 @@ class RoundsNumbers(ControlClient):
         return {**_changed(arguments, lambda value: round(value) if isinstance(value, float) else value)}
 
 
-class TakesNumbersForFloats(ControlClient):
-    """Sends whole numbers as a double can hold them."""
+class CountsInFloats(ControlClient):
+    """Sends whole numbers as a float of 32 bits can hold them."""
 
     def body(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        def double(value: Any) -> Any:
-            return int(float(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+        def single(value: Any) -> Any:
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            return int(struct.unpack("f", struct.pack("f", value))[0]) if whole else value
 
-        return {**_changed(arguments, double)}
+        return {**_changed(arguments, single)}
 
 
 class DropsEmptyValues(ControlClient):
@@ -292,11 +294,3 @@ class WantsABody(ControlClient):
         if not await response.aread():
             raise ClientError("parse", "Expecting value: line 1 column 1 (char 0)")
         return await super().read(response)
-
-
-class KnowsWhatCancelGives(ControlClient):
-    """Tells a cancelled run as cancelled, whatever the answer says."""
-
-    def unary(self, value: Any) -> Message:
-        cancels = self.call["operation"] == "interactions.cancel"
-        return super().unary({**value, "status": "cancelled"} if cancels else value)
