@@ -205,11 +205,9 @@ def _told(case: Case, act: Act, delivered: Delivered, capabilities: frozenset[st
     if delivered.ending != "end":
         return
     text = last.get("text")
-    if text is None and "text" in capabilities and not expect.no_null:
-        text = ""
-    if expect.text is not None and "text" in capabilities and not isinstance(text, str):
-        yield Miss(f"the text is {ascii(expect.text[:80])}, and the client gives {_short(text)}")
-    elif expect.text is not None and isinstance(text, str) and text != expect.text:
+    if expect.no_null and "text" in capabilities and text is None:
+        yield Miss(f"the text is {_text(str(expect.text))}, and the client gives none")
+    if expect.text is not None and isinstance(text, str) and text != expect.text:
         yield Miss(f"the text is {_text(expect.text)}, and the client gives {_text(text)}")
     if expect.calls is not None and isinstance(last.get("calls"), list):
         yield from _calls(expect.calls, last["calls"])

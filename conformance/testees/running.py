@@ -167,7 +167,7 @@ class _Player:
     ) -> list[Line]:
         case = act.case
         found = [finding for finding in findings if isinstance(finding, Miss)]
-        blind = case.expect.is_member_by_member and "events" not in self._testee.words("capabilities")
+        blind = case.expect.is_blind(delivered.last) and "events" not in self._testee.words("capabilities")
         exchanges = act.exchanges()
         trace = Trace.of(exchanges, case.id)
         report = judge(trace, parties=("client",))
