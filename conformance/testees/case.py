@@ -148,7 +148,10 @@ class Case:
     @property
     def turn(self) -> tuple[float, int]:
         """Sort by this to save time: first who waits, then who is cut, and last what keeps a client busy."""
-        stalls = any(reply.control.get("fault") == "stall" for reply in self.replies)
+        stalls = any(
+            reply.control.get("fault") == "stall" or (reply.control.get("lockstep") and not self.lockstep)
+            for reply in self.replies
+        )
         waits_s = self.timeout_ms / 1000 if stalls else self.expect.waits_s
         return (-waits_s if waits_s else -_is_cut(self.replies) / 1000, max(map(_size, self.replies)))
 

@@ -21,17 +21,17 @@ from urllib.parse import unquote, urlsplit
 from conformance.contract.registry import Requirement
 from conformance.judge.verdict import Outcome, outcome_of
 from conformance.testees.case import Case
+from conformance.testees.comparing import difference, is_subset, lost, shown
 from conformance.testees.process import Delivered
 from conformance.testees.stage import Act, Seen
 from conformance.wire.exchange import Request, header
 
-__all__ = ["KEYS", "Loss", "Miss", "event_misses", "lost", "misses", "observed", "outcome_for"]
+__all__ = ["KEYS", "Loss", "Miss", "event_misses", "misses", "observed", "outcome_for"]
 
 KEYS = "IX-AUTH-003"
 _REDIRECTS = "HTTP-026"
 _MOST_MISSES = 20
 _BLOCKS = frozenset("text image audio video document".split())
-_PRECIOUS = frozenset({"event_type", "text", "arguments", "data"})
 _EVENTS = frozenset("interaction.created interaction.status_update interaction.completed error".split())
 _KNOWN = _EVENTS | frozenset("step.start step.delta step.stop".split())
 _PATH = re.compile(r"/(?:v1|v1beta)/interactions(?:/(?P<id>[^/]+?)(?P<verb>/cancel)?)?/?")
@@ -193,7 +193,7 @@ def _value(act: Act, got: Any, exchange: int) -> Iterator[Miss | Loss]:
     pointers = lost(sent, got)
     if pointers is None:
         place, one, other = difference(sent, got)
-        message = f"{place or 'it'} of the interaction is {_short(one)}, and the client gives {_short(other)}"
+        message = f"{place or 'it'} of the interaction is {shown(one)}, and the client gives {shown(other)}"
         yield Miss(message, exchange=exchange)
     else:
         yield from (Loss("interaction", pointer) for pointer in pointers)
@@ -228,7 +228,7 @@ def _calls(expected: Sequence[Mapping[str, Any]], got: Sequence[Any]) -> Iterato
         yield Miss(f"there are {len(expected)} function calls, and the client gives {len(got)}")
     for number, (one, other) in enumerate(zip(expected, got, strict=False)):
         if not is_subset(one, other):
-            yield Miss(f"function call {number} is {_short(one)}, and the client gives {_short(other)}")
+            yield Miss(f"function call {number} is {shown(one)}, and the client gives {shown(other)}")
 
 
 def _usage(act: Act, got: Mapping[str, Any]) -> Iterator[Miss]:
@@ -236,7 +236,7 @@ def _usage(act: Act, got: Mapping[str, Any]) -> Iterator[Miss]:
     body = parse(act.seen[-1].sent) if final is None else final.get("interaction")
     sent = body.get("usage") if isinstance(body, dict) else None
     if isinstance(sent, dict) and not is_subset(sent, got):
-        yield Miss(f"the usage is {_short(sent)}, and the client gives {_short(got)}")
+        yield Miss(f"the usage is {shown(sent)}, and the client gives {shown(got)}")
 
 
 def parse(body: bytes) -> Any:
@@ -266,17 +266,17 @@ def event_misses(sent: Sequence[Any], got: Sequence[Any], exchange: int = 0) -> 
     for number in missing[:_MOST_MISSES]:
         other = invented.pop(number, None)
         if other is None:
-            message = f"event {number} of {len(sent)} is lost: {_short(sent[number])}"
+            message = f"event {number} of {len(sent)} is lost: {shown(sent[number])}"
         else:
             place, one, told = difference(sent[number], other)
             what = f"{place} of event {number}" if place else f"event {number}"
-            message = f"{what} is {_short(one)}, and the client gives {_short(told)}"
+            message = f"{what} is {shown(one)}, and the client gives {shown(told)}"
         yield Miss(message, exchange=exchange, event=number)
     if len(missing) > _MOST_MISSES:
         yield Miss(f"more than {_MOST_MISSES} of {len(sent)} events are lost", exchange=exchange)
         return
     for number, other in list(invented.items())[:_MOST_MISSES]:
-        yield Miss(f"nobody sent what is handed over as event {number}: {_short(other)}", exchange=exchange)
+        yield Miss(f"nobody sent what is handed over as event {number}: {shown(other)}", exchange=exchange)
     if not missing and not invented and places != sorted(places):
         yield Miss(f"{len(sent)} events are handed over in another order", exchange=exchange)
     yield from narrower
@@ -293,76 +293,6 @@ def _found(event: Any, left: Sequence[tuple[int, Any]]) -> tuple[int | None, lis
 
 def _kind(event: Any) -> str:
     return str(event.get("event_type")) if isinstance(event, dict) else ""
-
-
-def lost(sent: Any, got: Any) -> list[str] | None:
-    """Point to the members that are missing in what was handed over; None where it is something else.
-
-    More may be there than was sent, and null is nothing; but a type is a type, and a list keeps its length.
-    """
-    if isinstance(sent, dict):
-        return _lost_members(sent, got) if isinstance(got, dict) else None
-    if isinstance(sent, list):
-        if not isinstance(got, list) or len(sent) != len(got):
-            return None
-        inner = [lost(one, other) for one, other in zip(sent, got, strict=True)]
-        return None if None in inner else [f"/*{pointer}" for told in inner for pointer in told or ()]
-    if isinstance(sent, bool) or isinstance(got, bool):
-        return [] if sent is got else None
-    return [] if sent == got else None
-
-
-def _lost_members(sent: Mapping[str, Any], got: Mapping[str, Any]) -> list[str] | None:
-    pointers: list[str] = []
-    for key, value in sent.items():
-        if value is None:
-            continue
-        name = key.replace("~", "~0").replace("/", "~1")
-        if got.get(key) is None:
-            if _is_precious(key, value):
-                return None
-            pointers.append(f"/{name}")
-            continue
-        inner = lost(value, got[key])
-        if inner is None:
-            return None
-        pointers += [f"/{name}{pointer}" for pointer in inner]
-    return pointers
-
-
-def _is_precious(key: str, value: Any) -> bool:
-    """Whether a member holds what the user came for."""
-    if key in _PRECIOUS:
-        return value not in ("", {}, [])
-    match value:
-        case dict():
-            return any(_is_precious(name, inner) for name, inner in value.items())
-        case list():
-            return any(_is_precious("", inner) for inner in value)
-    return False
-
-
-def difference(sent: Any, got: Any, place: str = "") -> tuple[str, Any, Any]:
-    """Find where two values begin to differ: the pointer, and what stands there."""
-    if isinstance(sent, dict) and isinstance(got, dict):
-        for key, value in sent.items():
-            if value is not None and lost({key: value}, got) != []:
-                return difference(value, got.get(key), f"{place}/{key}")
-    if isinstance(sent, list) and isinstance(got, list) and len(sent) == len(got):
-        for number, (one, other) in enumerate(zip(sent, got, strict=True)):
-            if lost(one, other) != []:
-                return difference(one, other, f"{place}/{number}")
-    return place, sent, got
-
-
-def is_subset(sent: Any, got: Any) -> bool:
-    """Whether everything that was sent is there, of the same type."""
-    return lost(sent, got) == []
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 120 else f"{text[:117]}… of {len(text)} characters"
 
 
 # What the server sees.
@@ -434,7 +364,7 @@ def _differences(wanted: Mapping[str, Any], sent: Any) -> Iterator[str]:
             continue
         elif not is_subset(value, sent[name]):
             place, one, other = difference({name: value}, {name: sent[name]})
-            yield f"{place} is {_short(one)} in the call, and {_short(other)} in the request"
+            yield f"{place} is {shown(one)} in the call, and {shown(other)} in the request"
 
 
 def _as_steps(given: Any) -> Any:

@@ -15,8 +15,9 @@ from conformance.contract.places import folder
 from conformance.errors import CaseBroken
 from conformance.report.record import Line
 from conformance.testees.case import CASES, Case, read_cases, select
+from conformance.testees.comparing import is_subset
 from conformance.testees.framing import Framing
-from conformance.testees.judging import Loss, Miss, event_misses, is_subset
+from conformance.testees.judging import Loss, Miss, event_misses
 from conformance.testees.process import Testee
 from conformance.testees.running import run_cases
 from conformance.testees.wrong import WRONG

@@ -9,7 +9,7 @@ wrongly; its docstring says which. To add one is to add a class to the module of
 from types import ModuleType
 
 from conformance.testees.control import ControlClient
-from conformance.testees.wrong import choices, delivery, errors, framing, requests, retries
+from conformance.testees.wrong import choices, delivery, errors, framing, requests, retries, strictness
 
 __all__ = ["WRONG"]
 
@@ -30,7 +30,7 @@ def _clients_of(module: ModuleType) -> list[type[ControlClient]]:
 
 WRONG: dict[str, type[ControlClient]] = {
     _name(client): client
-    for module in (framing, errors, retries, requests, delivery, choices)
+    for module in (framing, errors, retries, requests, delivery, strictness, choices)
     for client in _clients_of(module)
 }
 """Every wrong client by its name."""
