@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from conformance.report.known import Known
     from conformance.report.record import Line
     from conformance.scenario.running import Options, Targets
+    from conformance.testees.played import Subject
     from conformance.testees.process import Testee
-    from conformance.testees.running import ClientRun, Subject
+    from conformance.testees.running import ClientRun
 
 __all__ = ["TESTEE", "ClientFile", "ClientOptions", "Item", "Red", "ScenarioFile", "closing_lines", "grouped"]
 
@@ -166,7 +167,8 @@ class ClientFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Give an item for each case that was asked for."""
-        from conformance.testees.running import subject_of, subjects_of
+        from conformance.testees.played import subject_of
+        from conformance.testees.running import subjects_of
 
         for subject in subjects_of([self.path], self.options.only):
             name = subject_of(subject).rpartition("/")[2]
@@ -237,7 +239,7 @@ class _Client:
 
     def lines(self, item: ClientItem) -> list[Line]:
         """Give the lines of an item; all of its group are played meanwhile."""
-        from conformance.testees.running import case_line
+        from conformance.testees.played import case_line
 
         if self._run is None:
             told, hint = str(self._problem), self._problem.hint if self._problem else ""

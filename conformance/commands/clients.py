@@ -16,8 +16,9 @@ from conformance.commands.shared import (
 from conformance.errors import NothingToDo
 from conformance.running import options_of, run_items
 from conformance.testees.case import case_files
+from conformance.testees.played import Subject
 from conformance.testees.process import Testee
-from conformance.testees.running import Subject, subjects_of
+from conformance.testees.running import subjects_of
 
 __all__ = ["add_client_options", "asked_of", "case_and_scenario_files", "run_client", "selected"]
 

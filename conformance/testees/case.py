@@ -8,8 +8,8 @@ events that several cases send. Whatever can be wrong with a case is found here.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,85 +19,39 @@ import yaml
 from conformance.contract.places import folder
 from conformance.contract.registry import registry
 from conformance.errors import CaseBroken
+from conformance.testees.framing import Event, Framing, events_of, interaction_of
 
-__all__ = ["CASES", "Case", "Expectation", "Framing", "Reply", "case_files", "read_cases"]
+__all__ = ["CASES", "Case", "Expectation", "Reply", "case_files", "read_cases"]
 
 CASES = Path(__file__).parent / "cases"
 TIMEOUT_MS = 30_000
-"""How long a call may take where the case does not say: a client that reads byte by byte takes its time."""
+"""How long a call may take where the case does not say; twice that where much is sent, or bit by bit."""
 _STREAMS = "streams.yaml"
+_PLAIN = Framing()
 _CALL = {"model": "gemini-3.5-flash", "input": "Hello"}
-
-
-@dataclass(frozen=True, slots=True)
-class Framing:
-    """How the events of a stream are written; by default as the service does.
-
-    before, after: lines around the data line of each block.
-    between: what stands between two blocks.
-    event: the event line: "own", "none", or another name for all.
-    spread: the payload goes over several data lines.
-    space: what stands between `data:` and the payload; before `[DONE]`, which is no JSON, one letter of it.
-    done: whether `[DONE]` follows.
-    tail: what follows at the end.
-    padding: so many letters follow in the text of each text delta.
-    times: each text delta is sent so often.
-    """
-
-    line_end: str = "\n"
-    mark: bool = False
-    before: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-    between: str = ""
-    event: str = "own"
-    space: str = " "
-    spread: bool = False
-    done: bool = True
-    tail: str = ""
-    padding: int = 0
-    times: int = 1
-
-    def written(self, events: Iterable[Mapping[str, Any]]) -> list[bytes]:
-        """Write events, one block each."""
-        blocks = [self._block(told) for event in events for told in self._grown(event)]
-        if self.done:
-            blocks.append(["event: done", f"data:{self.space[:1]}[DONE]"])
-        told = [self.between + self.line_end.join([*lines, "", ""]) for lines in blocks]
-        if self.mark and told:
-            told[0] = "\ufeff" + told[0]
-        return [block.encode() for block in [*told, *([self.tail] if self.tail else [])]]
-
-    def _grown(self, event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        """Make a text delta longer and send it more often, where that is asked for."""
-        match event:
-            case {"delta": {"type": "text", "text": str(text)} as delta}:
-                return [{**event, "delta": {**delta, "text": text + "x" * self.padding}}] * self.times
-        return [event]
-
-    def _block(self, event: Mapping[str, Any]) -> list[str]:
-        payload = json.dumps(event, ensure_ascii=False, indent=1 if self.spread else None)
-        lines = [f"data:{self.space}{line}" for line in payload.split("\n")]
-        names = {"own": [f"event: {event.get('event_type')}"], "none": []}
-        return [*names.get(self.event, [f"event: {self.event}"]), *self.before, *lines, *self.after]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What our server answers to one request; with nothing of this, what the reference server answers.
 
+    redirect: "here" or "elsewhere": to the same address at our origin, or at that of another host.
     events: the events of a stream.
     body: the text of the answer.
     control: the test control: how the answer breaks, and how its bytes get out (see `server.control`).
     cut_in: texts within which the body is cut, at every place between two of their bytes.
+    cut_at: offsets at which the body is cut as well.
     """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    events: tuple[Mapping[str, Any], ...] | None = None
-    framing: Framing = Framing()
+    redirect: str = ""
+    events: tuple[Event, ...] | None = None
+    framing: Framing = _PLAIN
     body: str | None = None
     control: Mapping[str, Any] = field(default_factory=dict)
     cut_in: tuple[str, ...] = ()
+    cut_at: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +60,12 @@ class Expectation:
 
     ending: end, error, or any.
     events: sent (all, in order), known (those that the contract knows), prefix (the first, in order), any.
+    value: that the interaction which a call without a stream gives is the one that was sent.
     error: status, code, says, kinds.
     text, calls: what the convenience of the client gives. usage: that it is the one that was sent.
+    no_null: that the text is a text also where it is empty.
     requests: how many, from and to. same: that all have the same body.
+    once: that the create is sent once; gets that follow it are the client's choice.
     waits_s: how long at least before the second request.
     closes: that the connection of the call is closed.
     sends: that the request holds the arguments of the call.
@@ -117,15 +74,39 @@ class Expectation:
     ending: str = "end"
     events: str = "any"
     least: int = 0
+    value: bool = False
     error: Mapping[str, Any] = field(default_factory=dict)
     text: str | None = None
     calls: tuple[Mapping[str, Any], ...] | None = None
     usage: bool = False
+    no_null: bool = False
     requests: tuple[int, int] = (1, 1)
     same: bool = False
+    once: bool = False
     waits_s: float = 0.0
     closes: bool = False
     sends: bool = True
+
+    def is_blind(self, given: Mapping[str, Any]) -> bool:
+        """Whether nothing is left to judge where what a client hands over is not compared.
+
+        given: the message that ended the call, whose conveniences still are.
+        """
+        if self.events == "any" and not self.least and not self.value:
+            return False
+        told = {name for name in ("text", "calls", "usage") if given.get(name) is not None}
+        plain = replace(
+            self,
+            events="any",
+            least=0,
+            value=False,
+            ending="end" if self.ending == "any" else self.ending,
+            text=self.text if "text" in told else None,
+            calls=self.calls if "calls" in told else None,
+            usage=self.usage and "usage" in told,
+            sends=True,
+        )
+        return plain == Expectation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +115,10 @@ class Case:
 
     judges: the requirement that it is about.
     harm: "data loss", "false success" or "leak" where a client that fails it does one of these.
-    catches: wrong clients that fail it.
+    catches: wrong clients that fail it; where it is silent, clients of ours that do otherwise.
+    silent: the documents do not say what is right: what happens is told and gives no verdict.
+    observe: what is told of it besides the ending and the number of requests.
+    lockstep: each event is sent when the one before it was handed over.
     needs: the capabilities without which it makes no sense.
     prepare: the body of a create that is made for it beforehand; `<id>` and `<event N>` are its.
     cuts: so many calls more are made, the answer to each cut at random (see `cutting`).
@@ -151,6 +135,9 @@ class Case:
     replies: tuple[Reply, ...]
     expect: Expectation
     harm: str = ""
+    silent: bool = False
+    observe: tuple[str, ...] = ()
+    lockstep: bool = False
     prepare: Mapping[str, Any] | None = None
     timeout_ms: int = TIMEOUT_MS
     retries: str = "off"
@@ -161,6 +148,16 @@ class Case:
     def family(self) -> str:
         """The file that it stands in."""
         return self.id.partition("/")[0]
+
+    @property
+    def turn(self) -> tuple[float, int]:
+        """Sort by this to save time: first who waits, then who is cut, and last what keeps a client busy."""
+        stalls = any(
+            reply.control.get("fault") == "stall" or (reply.control.get("lockstep") and not self.lockstep)
+            for reply in self.replies
+        )
+        waits_s = self.timeout_ms / 1000 if stalls else self.expect.waits_s
+        return (-waits_s if waits_s else -_is_cut(self.replies) / 1000, max(map(_size, self.replies)))
 
 
 def case_files(place: Path = CASES) -> list[Path]:
@@ -227,10 +224,12 @@ def _case(path: Path, name: str, entry: Mapping[str, Any], streams: Mapping[str,
     stream = call.get("stream", False)
     operation = call.get("operation", "create")
     expect = _expectation(entry.get("expect", {}))
+    replies = tuple(_reply(path, name, told, streams) for told in entry.get("replies", [{}]))
     needs = {
         *entry.get("needs", ()),
         *(["stream"] if stream else []),
         *(["cancel"] if "cancel" in call else []),
+        *(["events"] if call.get("lockstep") else []),
     }
     if call.get("retries") == "default":
         needs.add("retries")
@@ -243,40 +242,74 @@ def _case(path: Path, name: str, entry: Mapping[str, Any], streams: Mapping[str,
         operation=operation,
         stream=stream,
         arguments={**(_CALL if operation == "create" else {}), **call.get("arguments", {})},
-        replies=tuple(_reply(path, name, told, streams) for told in entry.get("replies", [{}])),
+        replies=replies,
         expect=expect,
         harm=entry.get("harm", ""),
+        silent=entry.get("silent", False),
+        observe=tuple(entry.get("observe", ())),
+        lockstep=call.get("lockstep", False),
         prepare=entry.get("prepare"),
-        timeout_ms=call.get("timeout_ms", TIMEOUT_MS),
+        timeout_ms=call.get("timeout_ms", 2 * TIMEOUT_MS if _takes_time(replies) else TIMEOUT_MS),
         retries=call.get("retries", "off"),
         cancel=call.get("cancel"),
         cuts=entry.get("cuts", {}).get("calls", 0),
     )
 
 
+def _takes_time(replies: Iterable[Reply]) -> bool:
+    """Whether a right client may need more than a moment."""
+    return _is_cut(replies) or any(_size(reply) > 500_000 for reply in replies)
+
+
+def _size(reply: Reply) -> int:
+    """How busy a reply keeps a client: an event as much as a thousand letters."""
+    return reply.framing.padding + 1000 * reply.framing.times
+
+
+def _is_cut(replies: Iterable[Reply]) -> bool:
+    """Whether many parts are sent, each when the one before it was read, which takes its time."""
+    return any(reply.cut_in or reply.cut_at or reply.control.get("confirm") for reply in replies)
+
+
 def _reply(path: Path, name: str, told: Mapping[str, Any], streams: Mapping[str, Any]) -> Reply:
-    events = told.get("events")
-    if isinstance(events, str):
-        if events not in streams:
-            raise CaseBroken(str(path), name, f"streams.yaml has no stream {events!r}")
-        events = streams[events]
+    events = _events(path, name, told, streams)
     body = told.get("body")
-    if "json" in told:
+    if "interaction" in told:
+        body = json.dumps(interaction_of(told["interaction"]), ensure_ascii=False)
+    elif "json" in told:
         body = json.dumps(told["json"], ensure_ascii=False)
-    content_type = {"content-type": "application/json"} if "json" in told else {}
+    is_json = "json" in told or "interaction" in told
     framing: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in told.get("framing", {}).items()
     }
     return Reply(
         status=told.get("status", 200),
-        headers={**content_type, **told.get("headers", {})},
+        headers={**({"content-type": "application/json"} if is_json else {}), **told.get("headers", {})},
+        redirect=told.get("redirect", ""),
         events=None if events is None else tuple(events[: told.get("first", len(events))]),
         framing=Framing(**framing),
         body=body,
         control=told.get("control", {}),
         cut_in=tuple(told.get("cut_in", ())),
+        cut_at=tuple(told.get("cut_at", ())),
     )
+
+
+def _events(
+    path: Path, name: str, told: Mapping[str, Any], streams: Mapping[str, Any]
+) -> Sequence[Event] | None:
+    """Give the events of a reply: spelled out, by the name of their stream, or made of steps."""
+    events = told.get("events")
+    if isinstance(events, str):
+        if events not in streams:
+            raise CaseBroken(str(path), name, f"streams.yaml has no stream {events!r}")
+        events = streams[events]
+    if "steps" in told:
+        events = events_of(told["steps"], **told.get("ends", {}))
+    elif isinstance(events, Mapping):
+        events = events_of(events["steps"], **events.get("ends", {}))
+    return events
 
 
 def _expectation(told: Mapping[str, Any]) -> Expectation:

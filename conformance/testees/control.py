@@ -311,6 +311,8 @@ class ControlClient:
     async def read_stream(self, response: httpx2.Response) -> Message:
         """Hand over event by event."""
         wanted = self.call.get("cancel", {}).get("after_events")
+        if wanted == 0:
+            return cancelled(0)
         async for data in self.blocks(response):
             if data.strip() == "[DONE]":
                 break
@@ -384,7 +386,8 @@ def main(client: type[ControlClient] = ControlClient, name: str = "control") -> 
     from importlib.metadata import version
 
     operations = [f"interactions.{word}" for word in ("create", "get", "cancel", "delete")]
-    capabilities = ["stream", "cancel", "timeout", "headers", "retries", "resume", "text", "calls", "usage"]
+    capabilities = ["stream", "cancel", "timeout", "headers", "retries", "resume"]
+    capabilities += ["events", "text", "calls", "usage"]
     ready = {
         "name": name,
         "version": version("httpx2"),

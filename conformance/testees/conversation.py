@@ -25,8 +25,8 @@ from conformance.wire.exchange import Exchange, Request
 
 __all__ = ["DELIVERS", "SENDS", "Conversation", "Turn"]
 
-SENDS = "IX-SDK-009"
-DELIVERS = "IX-SDK-010"
+SENDS = "IX-CREATE-042"
+DELIVERS = "IX-SDK-009"
 _PATH = re.compile(r"/\w+/interactions(?:/(?P<id>[^/]+)(?P<verb>/cancel)?)?")
 
 

@@ -21,8 +21,8 @@ from conformance.report.tally import Tally
 from conformance.report.text import render_findings
 from conformance.server import serving
 from conformance.testees.case import Case, Expectation, Reply, read_cases
-from conformance.testees.judging import KEYS, event_misses, leaks
-from conformance.testees.running import Played
+from conformance.testees.judging import KEYS, Miss, event_misses, leaks
+from conformance.testees.played import Played
 from conformance.testees.stage import Act, Stage
 from conformance.wire.trace import parse_json
 
@@ -133,7 +133,8 @@ class GeminiServer:
 
     def delivered(self, events: Sequence[Any]) -> None:
         """Assert that a client has handed over the events that were sent: none lost, added or changed."""
-        problems = [miss.message for miss in event_misses(self.events, list(events))]
+        found = event_misses(self.events, list(events))
+        problems = [one.message for one in found if isinstance(one, Miss)]
         assert not problems, "\n".join(problems)
 
     def problems(self) -> str:

@@ -1,10 +1,14 @@
 """What came of a case: what was delivered against what was sent, and what was sent against what was asked.
 
-    for miss in misses(case, act, delivered, ...):
-        miss.requirement, miss.message
+    for found in misses(act, delivered, ...):
+        match found:
+            case Miss(message, requirement): ...           # a breach
+            case Loss(event_type, pointer): ...            # a member that the client does not hand on
+    observed(act, delivered, closed=True)                  # what happened, in a few words
 
-Pure: the same arguments give the same misses. Values are compared as a subset, since the client's own extra
-members are fine.
+Pure: the same arguments give the same findings. Values are compared as a subset, since the client's own extra
+members are fine. Members that a client leaves out are no breach but a table: a client may give its users less
+than the API has. What they came for, the text, the arguments of a call and the bytes of media, is a breach.
 """
 
 import json
@@ -17,12 +21,17 @@ from urllib.parse import unquote, urlsplit
 from conformance.contract.registry import Requirement
 from conformance.judge.verdict import Outcome, outcome_of
 from conformance.testees.case import Case
+from conformance.testees.comparing import difference, is_subset, lost, shown
 from conformance.testees.process import Delivered
 from conformance.testees.stage import Act, Seen
+from conformance.wire.exchange import Request, header
 
-__all__ = ["KEYS", "Miss", "event_misses", "is_subset", "leaks", "misses", "outcome_for"]
+__all__ = ["KEYS", "Loss", "Miss", "event_misses", "leaks", "misses", "observed", "outcome_for"]
 
 KEYS = "IX-AUTH-003"
+_REDIRECTS = "HTTP-026"
+_MOST_MISSES = 20
+_BLOCKS = frozenset("text image audio video document".split())
 _EVENTS = frozenset("interaction.created interaction.status_update interaction.completed error".split())
 _KNOWN = _EVENTS | frozenset("step.start step.delta step.stop".split())
 _PATH = re.compile(r"/(?:v1|v1beta)/interactions(?:/(?P<id>[^/]+?)(?P<verb>/cancel)?)?/?")
@@ -40,6 +49,14 @@ class Miss:
     side: str = "response"
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A member that was sent and that the client does not hand on; list places are `*` in the pointer."""
+
+    event_type: str
+    pointer: str
+
+
 def outcome_for(requirement: Requirement, harm: str) -> Outcome:
     """The outcome of a miss: what loses data, lies or leaks fails, also where that is inferred."""
     if harm and requirement.level == "must" and requirement.confidence == "inferred":
@@ -47,12 +64,30 @@ def outcome_for(requirement: Requirement, harm: str) -> Outcome:
     return outcome_of(requirement)
 
 
-def misses(act: Act, delivered: Delivered, *, told: str, log: str, closed: bool) -> Iterator[Miss]:
+def misses(
+    act: Act,
+    delivered: Delivered,
+    *,
+    told: str,
+    log: str,
+    closed: bool,
+    capabilities: frozenset[str] = frozenset({"events"}),
+) -> Iterator[Miss | Loss]:
     """Find what is wrong.
 
     told: everything that the driver said of the call, as text. log: what it printed meanwhile.
     closed: whether the client has closed the connection, where the case asks for that.
+    capabilities: what the client declares; without `events` what it hands over is not compared.
     """
+    if not act.case.silent and delivered.ending != "fault":
+        yield from _expected(act, delivered, closed=closed, capabilities=capabilities)
+    if delivered.ending not in ("fault", "unsupported"):
+        yield from leaks(act, told, log)
+
+
+def _expected(
+    act: Act, delivered: Delivered, *, closed: bool, capabilities: frozenset[str]
+) -> Iterator[Miss | Loss]:
     case = act.case
     match delivered.ending:
         case "hung":
@@ -63,15 +98,25 @@ def misses(act: Act, delivered: Delivered, *, told: str, log: str, closed: bool)
             reason = ascii(str(delivered.last.get("reason"))[:200])
             yield Miss(f"it declares {', '.join(sorted(case.needs))} and says it is unsupported: {reason}")
             return
-        case "fault":
+        case "error" if _waited(case, act, delivered):
+            number = len(delivered.events)
+            message = f"event {number} was held back: the client waits for more before it hands it over"
+            yield Miss(message, exchange=len(act.seen) - 1, event=number)
             return
         case _:
             yield from _ending(case, delivered)
-            yield from _delivery(case, act, delivered)
+            yield from _told(case, act, delivered, capabilities)
+    if "events" in capabilities:
+        yield from _handed_over(case, act, delivered)
     yield from _requests(case, act)
-    yield from leaks(act, told, log)
     if case.expect.closes and not closed:
         yield Miss("the client has left the call, and its connection stays open")
+
+
+def _waited(case: Case, act: Act, delivered: Delivered) -> bool:
+    """Whether a client gave up on an event that was sent, where the next is sent when it is seen."""
+    sent = len(act.seen[-1].events) if act.seen else 0
+    return case.lockstep and len(delivered.events) < sent and delivered.last.get("kind") == "timeout"
 
 
 # What the client's user sees.
@@ -112,11 +157,20 @@ def _error(expected: Mapping[str, Any], last: Mapping[str, Any]) -> Iterator[Mis
         yield Miss(f"an error of the kind {wanted} is told as one of the kind {last.get('kind')}: {told}")
 
 
-def _delivery(case: Case, act: Act, delivered: Delivered) -> Iterator[Miss]:
-    expect, last = case.expect, delivered.last
+def _handed_over(case: Case, act: Act, delivered: Delivered) -> Iterator[Miss | Loss]:
+    """Compare what the client handed over with what was sent, member by member."""
+    expect = case.expect
     exchange = max(0, len(act.seen) - 1)
     sent = act.seen[-1].events if act.seen else []
     got = delivered.values
+    if case.lockstep and len(got) < len(sent) and delivered.ending != "end":
+        message = (
+            f"event {len(got)} was held back: it was sent, and the next one is not sent before it is seen"
+        )
+        yield Miss(message, exchange=exchange, event=len(got))
+        return
+    if delivered.ending not in ("end", "error"):
+        return
     match expect.events:
         case "sent":
             yield from event_misses(sent, got, exchange)
@@ -126,14 +180,41 @@ def _delivery(case: Case, act: Act, delivered: Delivered) -> Iterator[Miss]:
             yield from event_misses(sent[: len(got)], got, exchange)
     if expect.events != "any" and len(got) < expect.least:
         yield Miss(f"{expect.least} events arrived before the end, and {len(got)} were handed over")
+    if expect.value and delivered.ending == "end":
+        yield from _value(act, delivered.last.get("value"), exchange)
+
+
+def _value(act: Act, got: Any, exchange: int) -> Iterator[Miss | Loss]:
+    sent = parse(act.seen[-1].sent) if act.seen else None
+    if not isinstance(sent, dict):
+        return
+    pointers = lost(sent, got)
+    if pointers is None:
+        place, one, other = difference(sent, got)
+        message = f"{place or 'it'} of the interaction is {shown(one)}, and the client gives {shown(other)}"
+        yield Miss(message, exchange=exchange)
+    else:
+        yield from (Loss("interaction", pointer) for pointer in pointers)
+
+
+def _told(case: Case, act: Act, delivered: Delivered, capabilities: frozenset[str]) -> Iterator[Miss]:
+    """Compare what the conveniences of the client give."""
+    expect, last = case.expect, delivered.last
     if delivered.ending != "end":
         return
-    if expect.text is not None and isinstance(last.get("text"), str) and last["text"] != expect.text:
-        yield Miss(f"the text is {ascii(expect.text[:80])}, and the client gives {ascii(last['text'][:80])}")
+    text = last.get("text")
+    if expect.no_null and "text" in capabilities and text is None:
+        yield Miss(f"the text is {_text(str(expect.text))}, and the client gives none")
+    if expect.text is not None and isinstance(text, str) and text != expect.text:
+        yield Miss(f"the text is {_text(expect.text)}, and the client gives {_text(text)}")
     if expect.calls is not None and isinstance(last.get("calls"), list):
         yield from _calls(expect.calls, last["calls"])
     if expect.usage and isinstance(last.get("usage"), dict):
         yield from _usage(act, last["usage"])
+
+
+def _text(text: str) -> str:
+    return ascii(text) if len(text) <= 80 else f"{ascii(text[:60])}… of {len(text)} characters"
 
 
 def _known(events: Sequence[Any]) -> list[Any]:
@@ -145,7 +226,7 @@ def _calls(expected: Sequence[Mapping[str, Any]], got: Sequence[Any]) -> Iterato
         yield Miss(f"there are {len(expected)} function calls, and the client gives {len(got)}")
     for number, (one, other) in enumerate(zip(expected, got, strict=False)):
         if not is_subset(one, other):
-            yield Miss(f"function call {number} is {_short(one)}, and the client gives {_short(other)}")
+            yield Miss(f"function call {number} is {shown(one)}, and the client gives {shown(other)}")
 
 
 def _usage(act: Act, got: Mapping[str, Any]) -> Iterator[Miss]:
@@ -153,7 +234,7 @@ def _usage(act: Act, got: Mapping[str, Any]) -> Iterator[Miss]:
     body = parse(act.seen[-1].sent) if final is None else final.get("interaction")
     sent = body.get("usage") if isinstance(body, dict) else None
     if isinstance(sent, dict) and not is_subset(sent, got):
-        yield Miss(f"the usage is {_short(sent)}, and the client gives {_short(got)}")
+        yield Miss(f"the usage is {shown(sent)}, and the client gives {shown(got)}")
 
 
 def parse(body: bytes) -> Any:
@@ -164,60 +245,69 @@ def parse(body: bytes) -> Any:
         return None
 
 
-def event_misses(sent: Sequence[Any], got: Sequence[Any], exchange: int = 0) -> Iterator[Miss]:
-    """Compare events: lost, invented, out of order, changed."""
-    if len(sent) == len(got) and all(map(is_subset, sent, got)):
-        return
+def event_misses(sent: Sequence[Any], got: Sequence[Any], exchange: int = 0) -> Iterator[Miss | Loss]:
+    """Compare events: lost, invented, out of order, changed; and those that lack members."""
     left = list(enumerate(got))
-    lost: list[int] = []
+    missing: list[int] = []
     places: list[int] = []
+    narrower: dict[Loss, None] = {}
     for number, event in enumerate(sent):
-        found = next((at for at, (_, other) in enumerate(left) if is_subset(event, other)), None)
+        found, pointers = _found(event, left)
         if found is None:
-            lost.append(number)
+            missing.append(number)
+            if len(missing) > _MOST_MISSES:
+                break
         else:
             places.append(left.pop(found)[0])
+            narrower.update(dict.fromkeys(Loss(_kind(event), pointer) for pointer in pointers))
     invented = dict(left)
-    for number in lost:
+    for number in missing[:_MOST_MISSES]:
         other = invented.pop(number, None)
         if other is None:
-            message = f"event {number} of {len(sent)} is lost: {_short(sent[number])}"
+            message = f"event {number} of {len(sent)} is lost: {shown(sent[number])}"
         else:
-            message = f"event {number} is {_short(sent[number])}, and the client gives {_short(other)}"
+            place, one, told = difference(sent[number], other)
+            what = f"{place} of event {number}" if place else f"event {number}"
+            message = f"{what} is {shown(one)}, and the client gives {shown(told)}"
         yield Miss(message, exchange=exchange, event=number)
-    for number, other in invented.items():
-        yield Miss(f"nobody sent what is handed over as event {number}: {_short(other)}", exchange=exchange)
-    if not lost and not invented and places != sorted(places):
+    if len(missing) > _MOST_MISSES:
+        yield Miss(f"more than {_MOST_MISSES} of {len(sent)} events are lost", exchange=exchange)
+        return
+    for number, other in list(invented.items())[:_MOST_MISSES]:
+        yield Miss(f"nobody sent what is handed over as event {number}: {shown(other)}", exchange=exchange)
+    if not missing and not invented and places != sorted(places):
         yield Miss(f"{len(sent)} events are handed over in another order", exchange=exchange)
+    yield from narrower
 
 
-def is_subset(sent: Any, got: Any) -> bool:
-    """Whether everything that was sent is there, of the same type; more may be, and null is nothing."""
-    if isinstance(sent, dict):
-        return isinstance(got, dict) and all(
-            is_subset(value, got.get(key)) for key, value in sent.items() if value is not None
-        )
-    if isinstance(sent, list):
-        return isinstance(got, list) and len(sent) == len(got) and all(map(is_subset, sent, got))
-    if isinstance(sent, bool) or isinstance(got, bool):
-        return sent is got
-    return bool(sent == got)
+def _found(event: Any, left: Sequence[tuple[int, Any]]) -> tuple[int | None, list[str]]:
+    """Find the first of some events that is this one, whole or with members missing."""
+    for at, (_, other) in enumerate(left):
+        pointers = lost(event, other)
+        if pointers is not None:
+            return at, pointers
+    return None, []
 
 
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 120 else f"{text[:117]}…"
+def _kind(event: Any) -> str:
+    return str(event.get("event_type")) if isinstance(event, dict) else ""
 
 
 # What the server sees.
 
 
 def _requests(case: Case, act: Act) -> Iterator[Miss]:
-    seen, (least, most) = act.seen, case.expect.requests
+    seen, (least, most) = act.here, case.expect.requests
+    if case.expect.once and sum(one.request.method == "POST" for one in seen) > 1:
+        yield Miss("the create is sent again, and its work is done twice", side="request")
     if not least <= len(seen) <= most:
-        wanted = str(least) if least == most else f"{least} to {most}"
-        yield Miss(f"{wanted} requests are right here, and {len(seen)} arrived", side="request")
+        wanted = _counted(least, "request") if least == most else f"{least} to {most} requests"
+        yield Miss(
+            f"{wanted} {'is' if most == 1 else 'are'} right here, and {len(seen)} arrived", side="request"
+        )
     for number, one in enumerate(seen):
+        if case.expect.once and one.request.method == "GET":
+            continue
         for message in _request(case, act, one):
             yield Miss(message, exchange=number, side="request")
     if case.expect.same:
@@ -251,9 +341,14 @@ def _request(case: Case, act: Act, seen: Seen) -> Iterator[str]:
         from urllib.parse import parse_qs
 
         query = parse_qs(urlsplit(seen.request.url).query)
-        for name in arguments.keys() - {"id"}:
-            if query.get(name) != [str(arguments[name])]:
-                yield f"{name} is {arguments[name]!r} in the call, and {query.get(name)} in the request"
+        wanted = {**arguments, "stream": True} if case.stream else arguments
+        for name in wanted.keys() - {"id"}:
+            if query.get(name) != [_word(wanted[name])]:
+                yield f"{name} is {wanted[name]!r} in the call, and {query.get(name)} in the request"
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _differences(wanted: Mapping[str, Any], sent: Any) -> Iterator[str]:
@@ -263,13 +358,30 @@ def _differences(wanted: Mapping[str, Any], sent: Any) -> Iterator[str]:
     for name, value in wanted.items():
         if name not in sent:
             yield f"{name} was given to the call and is not in the request"
+        elif name == "input" and is_subset(_as_steps(value), _as_steps(sent[name])):
+            continue
         elif not is_subset(value, sent[name]):
-            yield f"{name} is {_short(value)} in the call, and {_short(sent[name])} in the request"
+            place, one, other = difference({name: value}, {name: sent[name]})
+            yield f"{place} is {shown(one)} in the call, and {shown(other)} in the request"
+
+
+def _as_steps(given: Any) -> Any:
+    """Give an input as steps: a text, a block, and blocks are what the user says."""
+    blocks = [{"type": "text", "text": given}] if isinstance(given, str) else given
+    blocks = blocks if isinstance(blocks, list) else [blocks]
+    kinds = {str(block.get("type")) for block in blocks if isinstance(block, dict)}
+    return [{"type": "user_input", "content": blocks}] if kinds <= _BLOCKS else blocks
 
 
 def leaks(act: Act, told: str, log: str) -> Iterator[Miss]:
     """Find the key where it has no business."""
-    for number, seen in enumerate(act.seen):
+    for seen in act.seen:
+        if seen.elsewhere and act.key in _whole(seen.request):
+            message = (
+                f"the key follows a redirect to another host, {seen.request.method} {seen.request.url[:60]}"
+            )
+            yield Miss(message, _REDIRECTS, 0)
+    for number, seen in enumerate(act.here):
         if act.key in unquote(seen.request.url):
             yield Miss("the key stands in the URL, which logs and proxies keep", KEYS, number, side="request")
         elif act.key.encode() in seen.request.body:
@@ -278,3 +390,60 @@ def leaks(act: Act, told: str, log: str) -> Iterator[Miss]:
         yield Miss("the key stands in what the user of the client is told", KEYS)
     if act.key in log:
         yield Miss("the key stands in the log", KEYS)
+
+
+def _whole(request: Request) -> str:
+    headers = " ".join(f"{name}: {value}" for name, value in request.headers or ())
+    return f"{unquote(request.url)} {headers} {request.body.decode(errors='replace')}"
+
+
+# What happened.
+
+
+def observed(act: Act, delivered: Delivered, *, closed: bool) -> str:
+    """Say in a few words what happened, the same for all clients that do the same."""
+    last = delivered.last
+    words = [delivered.ending]
+    if delivered.ending == "error":
+        words += [str(last[name]) for name in ("kind", "status") if last.get(name) is not None]
+    told = [" ".join(words), _counted(len(act.seen), "request")]
+    if act.case.stream:
+        told.append(_counted(len(delivered.events), "event"))
+    told += [_observed(word, act, delivered, closed=closed) for word in act.case.observe]
+    return ", ".join(told)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _observed(word: str, act: Act, delivered: Delivered, *, closed: bool) -> str:
+    last = delivered.last
+    match word.split():
+        case ["text"]:
+            return f"text {_text(last['text'])}" if isinstance(last.get("text"), str) else "no text"
+        case ["tokens"]:
+            usage = last.get("usage")
+            return f"total_tokens {usage.get('total_tokens')}" if isinstance(usage, dict) else "no usage"
+        case ["connection"]:
+            return "connection closed" if closed else "connection kept"
+        case ["methods"]:
+            return " then ".join(seen.request.method for seen in act.seen)
+        case ["query"]:
+            return f"query {urlsplit(act.seen[0].request.url).query if act.seen else ''}"
+        case ["wait"]:
+            return _wait(act)
+        case ["header", name]:
+            value = header(act.seen[0].request.headers, name) if act.seen else None
+            return f"no {name}" if value is None else f"{name} {value}"
+    raise ValueError(word)
+
+
+def _wait(act: Act) -> str:
+    if len(act.seen) < 2:
+        return "no second attempt"
+    waited = act.seen[1].time_s - act.seen[0].time_s
+    for limit_s, words in ((0.05, "at once"), (1, "within 1 s"), (5, "after 1 to 5 s")):
+        if waited < limit_s:
+            return f"again {words}"
+    return "again after more than 5 s"

@@ -22,7 +22,7 @@ from conformance.report.record import Line
 from conformance.server import serving
 from conformance.testees.case import Case
 from conformance.testees.fixture import bare_case, wire_lines
-from conformance.testees.running import case_line
+from conformance.testees.played import case_line
 from conformance.testees.stage import Stage
 from conformance.testees.surroundings import surroundings
 from conformance.wire.redaction import redact_text

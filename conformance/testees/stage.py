@@ -1,19 +1,24 @@
 """Our server while clients are tried: it answers as each case says, and witnesses what was sent.
 
     stage = Stage(seed=7)
-    with serving(answering=stage) as server:
+    with serving(answering=stage) as server, serving(answering=stage.elsewhere) as other:
+        stage.lies_at(server.url, other.url)
         act = stage.open(case, key="case-12-a1b2")
         ...                                            # the client calls server.url with that key
         act.seen, stage.left(act)
 
 A case is known by its key, which no other call has. What arrives without a key that is known is kept aside.
+A redirect may lead to another host, where the key has no business: what arrives there is known by a mark in
+its address.
 """
 
+import asyncio
 import json
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -35,15 +40,17 @@ if TYPE_CHECKING:
 __all__ = ["Act", "Seen", "Stage"]
 
 _KEPT = 50
+_LONG_TEXT = "A long text, größer als manche Grenze. " * 25_000
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A request, what was answered, and when it came."""
+    """A request, what was answered, when it came, and whether that was at the other host."""
 
     request: Request
     answer: Answer
     time_s: float
+    elsewhere: bool = False
 
     @cached_property
     def sent(self) -> bytes:
@@ -85,13 +92,22 @@ class Act:
     """One case on the stage: its key, the values that were prepared for it, and what was seen.
 
     plans: where the bodies are cut, answer by answer as the requests come; without a cut it is one write.
+    mark: what stands in addresses at the other host.
+    heard: how many events the client has handed over, where they are sent in lock-step.
     """
 
     case: Case
     key: str
+    mark: str = ""
     values: dict[str, str] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     plans: Sequence[Sequence[int]] = ()
+    heard: int = 0
+
+    @property
+    def here(self) -> list[Seen]:
+        """What was seen at our own origin, where the key belongs."""
+        return [seen for seen in self.seen if not seen.elsewhere]
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -101,7 +117,7 @@ class Act:
 
     def exchanges(self) -> list[Exchange]:
         """Give what was seen as exchanges; without the origin, which is gone when people read of it."""
-        return [seen.exchange for seen in self.seen]
+        return [seen.exchange for seen in self.here]
 
 
 def _filled(value: Any, values: Mapping[str, str]) -> Any:
@@ -122,16 +138,25 @@ class Stage:
         self.strays: list[Request] = []
         self._service = Service(seed)
         self.ledger: Ledger = self._service.ledger
+        self.elsewhere = _Elsewhere(self)
         self._acts: dict[str, Act] = {}
+        self._marked: dict[str, Act] = {}
+        self._origins = ("", "")
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
+
+    def lies_at(self, here: str, elsewhere: str) -> None:
+        """Learn both origins; the second gets another name, so that it is another host."""
+        self._origins = (here, elsewhere.replace("//127.0.0.1:", "//localhost:"))
 
     def open(self, case: Case, key: str) -> Act:
         """Put a case on the stage."""
-        act = Act(case, key)
+        act = Act(case, key, mark=f"moved-{len(self._marked)}")
+        act.values["<long text>"] = _LONG_TEXT
         if case.prepare is not None:
-            act.values = self._prepared(case.prepare, key)
+            act.values |= self._prepared(case.prepare, key)
         with self._lock:
-            self._acts[key] = act
+            self._acts[key] = self._marked[act.mark] = act
         return act
 
     def close(self, act: Act) -> None:
@@ -163,10 +188,32 @@ class Stage:
             if len(self.strays) < _KEPT:
                 self.strays.append(request)
             return refused.answer()
-        number = min(len(act.seen), len(act.case.replies) - 1)
-        answer = self._replied(act, act.case.replies[number], request)
+        answer = self._replied(act, _turn(act), request)
         act.seen.append(Seen(request, answer, now))
+        if act.case.lockstep:
+            self._loop = asyncio.get_running_loop()
+            self.ledger.gate(act.key).release(2)  # the head and the first event
         return answer
+
+    def answer_elsewhere(self, request: Request) -> Answer:
+        """Answer what a redirect has led to the other host; never raises."""
+        marks = dict(_query(request.url)).get("moved", [""])
+        with self._lock:
+            act = self._marked.get(marks[-1])
+        if act is None or act.key not in self._acts:
+            return FrontEndRefused(404, "There is nothing here.").answer()
+        reply = _turn(act)
+        answer = _moved("", reply) if reply.redirect else self._replied(act, reply, _with_key(request, act))
+        act.seen.append(Seen(request, answer, time.monotonic(), elsewhere=True))
+        return answer
+
+    def release(self, act: Act) -> None:
+        """Let the next event through, since the client has handed one over; after the last one, the rest."""
+        act.heard += 1
+        sent = len(act.seen[-1].events) if act.seen else 0
+        if self._loop is not None:
+            writes = 1 if act.heard < sent else 10
+            self._loop.call_soon_threadsafe(self.ledger.gate(act.key).release, writes)
 
     def _act_of(self, request: Request) -> Act:
         headers = {name.lower(): value for name, value in reversed(request.headers or ())}
@@ -179,7 +226,9 @@ class Stage:
         return act
 
     def _replied(self, act: Act, reply: Reply, request: Request) -> Answer:
-        control = json.dumps(reply.control) if reply.control else ""
+        if reply.redirect:
+            return _moved(self._target(act, reply, request), reply)
+        control = json.dumps(_dated(reply.control)) if reply.control else ""
         if reply.events is None and reply.body is None:
             own = [(name, value) for name, value in request.headers or () if name.lower() != HEADER]
             more = [(HEADER, control)] if control else []
@@ -191,10 +240,16 @@ class Stage:
                 answer = controlled(answer, told, act.key)
         if len(act.seen) < len(act.plans):
             return _cut(answer, reply, act.plans[len(act.seen)], act.key)
-        if reply.cut_in:
-            cuts = {place for text in reply.cut_in for place in _places(answer.body, text.encode())}
-            return _cut(answer, reply, sorted(cuts), act.key)
+        if reply.cut_in or reply.cut_at:
+            places = {place for text in reply.cut_in for place in _places(answer.body, text.encode())}
+            return _cut(answer, reply, sorted({*places, *reply.cut_at}), act.key)
         return answer
+
+    def _target(self, act: Act, reply: Reply, request: Request) -> str:
+        here, elsewhere = self._origins
+        if reply.redirect == "here":
+            return here + request.url
+        return f"{elsewhere}{request.url}{'&' if '?' in request.url else '?'}moved={act.mark}"
 
     def unasked(self, act: Act) -> list[Seen]:
         """Give the answers that were prepared for requests which never came, as if the last came again."""
@@ -241,6 +296,44 @@ def _expected(act: Act) -> Request:
         case "cancel":
             return Request("POST", f"{path}/{arguments.get('id')}/cancel", headers)
     return Request("DELETE", f"{path}/{arguments.get('id')}", headers)
+
+
+class _Elsewhere:
+    """What answers at the other host."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.ledger = stage.ledger
+        self._stage = stage
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request; never raises."""
+        return self._stage.answer_elsewhere(request)
+
+
+def _dated(control: Mapping[str, Any]) -> dict[str, Any]:
+    """Put a date so many seconds ahead in the place of `<in 2 s>`."""
+    told = str(control.get("retry_after", ""))
+    if not told.startswith("<in "):
+        return dict(control)
+    return {**control, "retry_after": formatdate(time.time() + int(told.split()[1]), usegmt=True)}
+
+
+def _turn(act: Act) -> Reply:
+    """Give the reply whose turn it is."""
+    return act.case.replies[min(len(act.seen), len(act.case.replies) - 1)]
+
+
+def _moved(target: str, reply: Reply) -> Answer:
+    """Redirect, or say that there is nothing where a redirect would lead back to itself."""
+    if not target:
+        return FrontEndRefused(404, "There is nothing here.").answer()
+    return Answer(reply.status, (("location", target), ("content-length", "0")), ())
+
+
+def _with_key(request: Request, act: Act) -> Request:
+    """Give a request its key, whether it brought one or not, so that the reference server can answer."""
+    rest = [(name, value) for name, value in request.headers or () if name.lower() != "x-goog-api-key"]
+    return replace(request, headers=(*rest, ("x-goog-api-key", act.key)))
 
 
 def _stalls(act: Act) -> bool:

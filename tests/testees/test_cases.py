@@ -4,6 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import yaml
 from conformance.contract.places import folder
 from conformance.errors import CaseBroken
 from conformance.report.record import Line
-from conformance.testees.case import CASES, Case, Framing, read_cases
-from conformance.testees.judging import event_misses, is_subset
+from conformance.testees.case import CASES, Case, read_cases
+from conformance.testees.comparing import is_subset
+from conformance.testees.framing import Framing
+from conformance.testees.judging import Loss, Miss, event_misses
 from conformance.testees.process import Testee
 from conformance.testees.running import run_cases
 from conformance.testees.wrong import WRONG
@@ -41,14 +44,34 @@ def test_the_control_client_is_clean() -> None:
     assert (lines[-1]["problems"], lines[-1]["crashes"], lines[-1]["exit_code"]) == ([], [], 0)
 
 
+@cache
+def usual() -> dict[str, str]:
+    """What the control client does where the documents are silent."""
+    silent = [case for case in read_cases() if case.silent]
+    lines = lines_of([sys.executable, "-m", "conformance.testees.control"], silent)
+    return {line["subject"]: line["observed"] for line in lines if line["type"] == "case"}
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_client_is_caught_for_its_own_reason(name: str) -> None:
-    """By each case that names it, for the requirement that the case is about."""
+    """By each case that names it, for what that is about; a silent case tells and does not blame."""
     cases = [case for case in read_cases() if name in case.catches]
     lines = lines_of([sys.executable, "-m", "conformance.testees.wrong", name], cases)
     found = {(line["subject"], line["requirement"]) for line in lines if line["type"] == "verdict"}
-    assert {(case.id, case.judges) for case in cases} - found == set()
-    assert set(outcomes(lines).values()) <= {"fail", "warn"}
+    judged = {(case.id, case.judges) for case in cases if not case.silent}
+    silent = {(case.id, case.judges) for case in cases if case.silent}
+    assert (judged - found, silent & found) == (set(), set())
+    played = {line["subject"]: line for line in lines if line["type"] == "case"}
+    assert {played[case_id]["outcome"] for case_id, _ in judged} <= {"fail", "warn"}
+    assert [case_id for case_id, _ in silent if played[case_id]["observed"] == usual()[case_id]] == []
+
+
+def test_a_silent_case_passes_nothing() -> None:
+    """What it is about is not judged, and so it is not kept either."""
+    (case,) = (case for case in read_cases() if case.id == "choices/two-dones")
+    lines = lines_of([sys.executable, "-m", "conformance.testees.control"], [case])
+    assert case.judges not in next(line["counts"] for line in lines if line["type"] == "passes")
+    assert "verdict" not in {line["type"] for line in lines}
 
 
 def test_every_case_catches_somebody_and_everybody_is_caught() -> None:
@@ -56,7 +79,7 @@ def test_every_case_catches_somebody_and_everybody_is_caught() -> None:
     named = {name for case in read_cases() for name in case.catches}
     assert [case.id for case in read_cases() if not case.catches] == []
     assert named == WRONG.keys()
-    assert len(read_cases()) > 100
+    assert len(read_cases()) > 400
 
 
 def test_a_driver_that_fails_is_no_fault_of_the_client() -> None:
@@ -116,13 +139,199 @@ TEXT = [{"event_type": "a", "n": 1}, {"event_type": "b", "n": 2}, {"event_type":
         ([TEXT[1], TEXT[0], TEXT[2]], "3 events are handed over in another order"),
         (
             [TEXT[0], {"event_type": "b", "n": "2"}, TEXT[2]],
-            'event 1 is {"event_type": "b", "n": 2}, and the client gives {"event_type": "b", "n": "2"}',
+            '/n of event 1 is 2, and the client gives "2"',
         ),
     ],
 )
 def test_what_happened_to_an_event_is_told(got: list[Any], message: str) -> None:
     """Lost, invented, told twice, out of order, retyped."""
-    assert [miss.message for miss in event_misses(TEXT, got)] == [message]
+    found = list(event_misses(TEXT, got))
+    assert [miss.message for miss in found if isinstance(miss, Miss)] == [message]
+    assert len(found) == 1
+
+
+SENT = {
+    "event_type": "step.delta",
+    "index": 1,
+    "delta": {"type": "text", "text": "Hi"},
+    "metadata": {"a": [{"b": 1}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("got", "pointers"),
+    [
+        (SENT, []),
+        ({**SENT, "metadata": None}, ["/metadata"]),
+        ({**SENT, "metadata": {"a": [{"c": 2}]}}, ["/metadata/a/*/b"]),
+        ({"event_type": "step.delta", "delta": {"text": "Hi"}}, ["/index", "/delta/type", "/metadata"]),
+    ],
+)
+def test_members_that_a_client_leaves_out_are_a_loss_and_no_breach(got: Any, pointers: list[str]) -> None:
+    """A table of what its users do not get."""
+    assert list(event_misses([SENT], [got])) == [Loss("step.delta", pointer) for pointer in pointers]
+
+
+@pytest.mark.parametrize(
+    "got",
+    [
+        {**SENT, "event_type": None},
+        {**SENT, "delta": {"type": "text"}},
+        {**SENT, "delta": None},
+        {**SENT, "index": 2},
+        {**SENT, "metadata": {"a": []}},
+    ],
+)
+def test_what_a_user_came_for_is_no_mere_loss(got: Any) -> None:
+    """The text, the type of an event; and what is changed is not left out."""
+    (found,) = event_misses([SENT], [got])
+    assert isinstance(found, Miss)
+
+
+def test_events_that_are_narrow_and_lost_are_told_apart() -> None:
+    """One lacks a member, and another is not there."""
+    sent = [{**SENT, "index": number} for number in range(3)]
+    narrow = [{key: told for key, told in event.items() if key != "metadata"} for event in sent]
+    found = list(event_misses(sent, [narrow[0], narrow[2]]))
+    assert [type(one) for one in found] == [Miss, Loss]
+    assert found[1] == Loss("step.delta", "/metadata")
+
+
+def test_many_lost_events_are_told_once() -> None:
+    """Twenty by name, and then that there are more."""
+    sent = [{**SENT, "index": number} for number in range(5000)]
+    found = list(event_misses(sent, []))
+    assert len(found) == 21
+    assert isinstance(found[-1], Miss)
+    assert found[-1].message == "more than 20 of 5000 events are lost"
+
+
+NARROW = """
+import urllib.request
+ready(capabilities=['stream', {declared}])
+for line in sys.stdin:
+    call = json.loads(line)
+    if call['type'] == 'stop':
+        break
+    body = json.dumps({{**call['arguments'], 'stream': True}}).encode()
+    headers = {{'x-goog-api-key': call['api_key'], 'content-type': 'application/json'}}
+    request = urllib.request.Request(call['base_url'] + '/v1beta/interactions', body, headers)
+    urllib.request.urlopen(request).read()
+    say(type='event', id=call['id'], seq=1, value={{'event_type': 'interaction.created'}})
+    say(type='end', id=call['id'], text='Hello')
+"""
+CREATED = {"event_type": "interaction.created", "interaction": {"id": "v1_case"}, "n": 1}
+
+
+def test_losses_are_lines_of_their_own(tmp_path: Path) -> None:
+    """One for each type of event, and no finding."""
+    case = case_of(tmp_path, [CREATED], {"events": "sent"})
+    lines = lines_of(program(NARROW.format(declared="'events'")), [case])
+    (loss,) = [line for line in lines if line["type"] == "loss"]
+    assert (loss["subject"], loss["event_type"], loss["pointers"]) == (
+        "mine/one",
+        "interaction.created",
+        ["/interaction", "/n"],
+    )
+    assert outcomes(lines) == {"mine/one": "pass"}
+
+
+@pytest.mark.parametrize(
+    ("expect", "outcome"),
+    [
+        ({"events": "sent"}, "not-observed"),
+        ({"events": "sent", "least": 1, "ending": "any"}, "not-observed"),
+        ({"events": "sent", "text": "Hello"}, "pass"),
+        ({"events": "sent", "text": "Bye"}, "fail"),
+        ({"events": "sent", "ending": "error"}, "fail"),
+    ],
+)
+def test_without_events_what_is_handed_over_is_not_compared(
+    tmp_path: Path, expect: dict[str, Any], outcome: str
+) -> None:
+    """The text still is; and where nothing else is asked for, nothing was observed."""
+    case = case_of(tmp_path, [CREATED, CREATED], expect)
+    lines = lines_of(program(NARROW.format(declared="'text'")), [case])
+    assert outcomes(lines) == {"mine/one": outcome}
+    passed = next(line["counts"] for line in lines if line["type"] == "passes")
+    assert ("SSE-001" in passed) == (outcome == "pass")
+
+
+def test_an_event_that_is_held_back_is_told() -> None:
+    """With its number, and not as a call that failed."""
+    (case,) = (case for case in read_cases() if case.id == "delivery/one-by-one")
+    lines = lines_of([sys.executable, "-m", "conformance.testees.wrong", "hands-over-one-late"], [case])
+    told = [line["message"] for line in lines if line["type"] == "verdict"]
+    assert told == ["event 0 was held back: the client waits for more before it hands it over"]
+
+
+def test_what_happened_is_told_of_every_case() -> None:
+    """The ending, its kind and status, and how many requests and events there were."""
+    wanted = ["errors/bad-request", "errors/error-in-mid-stream", "delivery/reference-text"]
+    lines = lines_of(
+        [sys.executable, "-m", "conformance.testees.control"],
+        [case for case in read_cases() if case.id in wanted],
+    )
+    assert [line["observed"] for line in lines if line["type"] == "case"] == [
+        "end, 1 request",
+        "error api 400, 1 request",
+        "error api 200, 1 request, 6 events",
+    ]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "Hello",
+        [{"type": "text", "text": "Hello"}],
+        {"type": "text", "text": "Hello"},
+        [{"type": "user_input", "content": [{"type": "text", "text": "Hello"}]}],
+    ],
+)
+def test_an_input_may_be_written_in_four_ways(tmp_path: Path, sent: Any) -> None:
+    """A text, a block, a list of them, and the step that they make are the same to the service."""
+    body = NARROW.format(declared="").replace(
+        "**call['arguments']", f"**call['arguments'], 'input': {sent!r}"
+    )
+    case = case_of(tmp_path, [CREATED], {"ending": "any"})
+    assert outcomes(lines_of(program(body), [case])) == {"mine/one": "pass"}
+
+
+def test_another_input_is_told_with_its_place(tmp_path: Path) -> None:
+    """What was asked for, what arrived, and where they differ."""
+    told = "[{'type': 'text', 'text': 'Hullo'}]"
+    body = NARROW.format(declared="").replace("**call['arguments']", f"**call['arguments'], 'input': {told}")
+    lines = lines_of(program(body), [case_of(tmp_path, [CREATED], {"ending": "any"})])
+    (message,) = [line["message"] for line in lines if line["type"] == "verdict"]
+    assert message == '/input is "Hello" in the call, and [{"type": "text", "text": "Hullo"}] in the request'
+
+
+def test_cuts_come_before_what_keeps_a_client_busy() -> None:
+    """Waits first, since they overlap; then cuts, which want a client that reads; long bodies last."""
+    turns = sorted(read_cases(), key=lambda case: case.turn)
+    places = {case.id: place for place, case in enumerate(turns)}
+    assert (
+        places["breaks/stalled-before-the-end"]
+        < places["framing/byte-by-byte"]
+        < places["delivery/text"]
+        < places["framing/five-megabytes"]
+    )
+
+
+def case_of(tmp_path: Path, events: list[Any], expect: dict[str, Any]) -> Case:
+    """Write a case and read it."""
+    told = {
+        "name": "one",
+        "title": "One.",
+        "judges": "SSE-001",
+        "catches": [],
+        "call": {"stream": True},
+        "replies": [{"events": events}],
+        "expect": expect,
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"cases": [told]}))
+    (case,) = read_cases(tmp_path)
+    return case
 
 
 def test_what_a_client_adds_is_fine() -> None:

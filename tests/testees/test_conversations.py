@@ -45,11 +45,11 @@ def test_the_control_client_holds_every_conversation() -> None:
 @pytest.mark.parametrize(
     ("wrong", "scenario", "requirement", "exchange"),
     [
-        ("loses-arguments", "turns", "IX-SDK-009", 1),
-        ("drops-the-last-event", "search_streamed", "IX-SDK-010", 0),
+        ("loses-arguments", "turns", "IX-CREATE-042", 1),
+        ("drops-the-last-event", "search_streamed", "IX-SDK-009", 0),
         ("key-in-the-url", "function_calling", "IX-AUTH-003", 1),
         ("answers-one-of-two", "function_calling_parallel", "IX-FUNC-018", 1),
-        ("swallows-errors", "stream_ends_in_an_error", "IX-SDK-010", 0),
+        ("swallows-errors", "stream_ends_in_an_error", "IX-SDK-009", 0),
     ],
 )
 def test_a_wrong_client_is_told_in_which_call(

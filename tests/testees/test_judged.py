@@ -17,9 +17,10 @@ from conformance.contract.registry import read_requirements, registry
 from conformance.report.tally import Tally
 from conformance.report.text import render_areas
 from conformance.testees.case import read_cases
+from conformance.testees.conversation import DELIVERS, SENDS
 
 FOLDER = Path(contract.__file__).parent / "requirements"
-JUDGED = {case.judges for case in read_cases()}
+JUDGED = {case.judges for case in read_cases() if not case.silent} | {DELIVERS, SENDS}
 
 
 def marked(text: str, judged: AbstractSet[str]) -> str:
