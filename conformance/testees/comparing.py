@@ -85,4 +85,4 @@ def is_subset(sent: Any, got: Any) -> bool:
 def shown(value: Any) -> str:
     """Write a value as JSON that fits into a message."""
     text = json.dumps(value)
-    return text if len(text) <= 120 else f"{text[:117]}… of {len(text)} characters"
+    return text if len(text) <= 120 else f"{text[:117]}…"

@@ -13,7 +13,7 @@ from conformance.contract.places import folder
 
 CONTROL = "control"
 LOSES = f"loses={shlex.join([sys.executable, '-m', 'conformance.testees.wrong', 'loses-arguments'])}"
-CASES = ["--only", "requests/all-arguments", "--only", "requests/text"]
+CASES = ["--only", "arguments/seed-and-temperature", "--only", "requests/text"]
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def test_a_fault_stands_in_the_column_of_its_client(capsys: pytest.CaptureFixtur
     matrix = json.loads(Path("out/matrix.json").read_text())
     schema = json.loads((folder("schemas") / "harness" / "matrix.json").read_bytes())
     Draft202012Validator(schema).validate(matrix)
-    row = next(row for row in matrix["rows"] if row["subject"] == "requests/all-arguments")
+    row = next(row for row in matrix["rows"] if row["subject"] == "arguments/seed-and-temperature")
     assert row["cells"]["control"]["outcome"] == "pass"
     assert row["cells"]["loses"]["outcome"] == "fail"
     assert (
@@ -35,7 +35,7 @@ def test_a_fault_stands_in_the_column_of_its_client(capsys: pytest.CaptureFixtur
     )
     name, _, number = row["cells"]["loses"]["trace"].partition("#L")
     line = json.loads(Path("out", name).read_text().splitlines()[int(number) - 1])
-    assert (line["type"], line["subject"]) == ("case", "requests/all-arguments")
+    assert (line["type"], line["subject"]) == ("case", "arguments/seed-and-temperature")
     page = Path("out/matrix.md").read_text()
     assert capsys.readouterr().out == page
     assert f"[**fail**]({row['cells']['loses']['trace']} " in page

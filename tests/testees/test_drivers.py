@@ -438,7 +438,7 @@ BASICS = (
     "errors/bad-request",
     "requests/get",
     "requests/delete",
-    "requests/all-arguments",
+    "arguments/seed-and-temperature",
 )
 
 
@@ -446,7 +446,7 @@ BASICS = (
 def test_google_genai_does_the_basics(name: str) -> None:
     """Both forms; what its create does not name is unsupported, and a stream that is left is closed."""
     pytest.importorskip("google.genai", reason="google-genai is not installed")
-    names = (*BASICS, "requests/cancel", "errors/stalled-answer", "delivery/cancelled")
+    names = (*BASICS, "requests/cancel", "errors/stalled-answer", "delivery/left-in-mid-stream")
     with Testee(command_of(name), validate=True, ready_s=30) as testee:
         assert outcomes(testee, *names) == dict.fromkeys(names, "pass")
         told = testee.ask(call("a", arguments={"model": "m", "input": "x", "new_thing": 1}), 30).last
