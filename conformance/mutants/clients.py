@@ -23,8 +23,8 @@ _ADVERSE = ("fail", "warn")
 
 
 def catching(name: str) -> tuple[Case, ...]:
-    """Give the cases that claim to catch a wrong client."""
-    return tuple(case for case in read_cases() if name in case.catches)
+    """Give the cases that claim to catch a wrong client; one that judges nothing catches nobody."""
+    return tuple(case for case in read_cases() if name in case.catches and not case.silent)
 
 
 def run_client(name: str) -> Line:

@@ -18,13 +18,12 @@ from typing import get_args
 
 from conformance.contract.places import folder
 from conformance.errors import DataFolderMissing
-from conformance.mutants.clients import run_client, run_right_client
+from conformance.mutants.clients import catching, run_client, run_right_client
 from conformance.mutants.lines import Kind
 from conformance.mutants.mutant import Mutant, read_mutants
 from conformance.mutants.running import run_control, run_server
 from conformance.mutants.traces import conversations, run_right_trace, run_trace, violations
 from conformance.report.record import Line
-from conformance.testees.case import read_cases
 from conformance.testees.wrong import WRONG
 
 __all__ = ["Job", "jobs", "run_job", "run_jobs", "untraced"]
@@ -97,8 +96,8 @@ def run_job(job: Job) -> Line:
 @cache
 def _clients() -> dict[str, list[str]]:
     """The requirements that the cases judge which claim to catch each wrong client."""
-    cases = read_cases()
-    return {name: [case.judges for case in cases if name in case.catches] for name in WRONG}
+    judged = {name: [case.judges for case in catching(name)] for name in WRONG}
+    return {name: found for name, found in judged.items() if found}
 
 
 @cache

@@ -21,7 +21,6 @@ from conformance.contract.registry import Requirement, registry
 from conformance.errors import MutantBroken
 from conformance.mutants.lines import Kind, is_red
 from conformance.report.record import Line, our_version
-from conformance.testees.case import read_cases
 
 __all__ = ["KINDS", "Matrix", "judged", "unshown"]
 
@@ -46,8 +45,7 @@ def unshown() -> Mapping[str, str]:
 @cache
 def judged() -> tuple[Requirement, ...]:
     """Give the requirements that are judged: by a check, or by a case for clients."""
-    by_cases = {case.judges for case in read_cases()}
-    return tuple(one for one in registry().values() if one.checks or one.id in by_cases)
+    return tuple(one for one in registry().values() if one.checks or one.cases)
 
 
 @dataclass(slots=True)

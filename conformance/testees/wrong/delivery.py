@@ -493,3 +493,14 @@ class GivesTheFirstText(ControlClient):
         told = super().unary(value)
         first = next(iter(steps_of(value)), {}).get("content") or [{}]
         return {**told, "text": str(first[0].get("text", ""))}
+
+
+class NumbersAsText(ControlClient):
+    """Hands over the numbers of an answer's usage as text."""
+
+    def unary(self, value: Any) -> Message:
+        told = super().unary(value)
+        usage = value.get("usage") if isinstance(value, dict) else None
+        if not isinstance(usage, dict):
+            return told
+        return {**told, "value": {**value, "usage": {name: str(count) for name, count in usage.items()}}}

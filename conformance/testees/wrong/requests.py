@@ -22,6 +22,15 @@ class AnswersOneOfTwo(ControlClient):
         return {**arguments, "input": [item for item in given if item not in results[1:]]}
 
 
+class SendsThePastAgain(ControlClient):
+    """Sends earlier questions with the next one, though the server knows them."""
+
+    def body(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if "previous_interaction_id" not in arguments or not isinstance(arguments.get("input"), str):
+            return arguments
+        return {**arguments, "input": f"I have 2 dogs in my house.\n{arguments['input']}"}
+
+
 class KeyInTheUrl(ControlClient):
     """Sends the key in the query, where logs keep it."""
 
