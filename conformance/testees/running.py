@@ -192,6 +192,8 @@ class ClientRun:
         report = self._cutter.play(case, case.cuts)
         if report.survivor:
             played.blind = report.survivor
+        elif report.finding and not report.finding.steady:
+            played.unclear = report.finding.message
         elif report.finding:
             played.acts.clear()
             played.add(report.finding.act, [Miss(report.finding.message)])

@@ -358,3 +358,14 @@ def test_a_case_shows_its_finding() -> None:
     assert lines[0]["outcome"] == "fail"
     (told,) = [line for line in lines if line["type"] == "verdict"]
     assert (told["requirement"], told["message"][:7]) == ("SSE-012", "one cut")
+
+
+def test_what_does_not_show_again_is_no_failure() -> None:
+    """It may be the machine, or a client that fails now and then: nobody can tell, and it says so."""
+    with Testee(
+        client("if self.seen == 1 and self.number % 12 == 10: raise ClientError('other', 'x')")
+    ) as testee:
+        lines = list(run_cases(testee, [UNICODE]))
+    assert lines[0]["outcome"] == "inconclusive"
+    (told,) = [line["message"] for line in lines if line["type"] == "verdict"]
+    assert "it did not show again with the same cuts" in told
