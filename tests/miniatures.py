@@ -20,7 +20,7 @@ import yaml
 from conformance.wire.exchange import Exchange, Request, Response
 from conformance.wire.trace import Trace
 
-__all__ = ["CONVERSATIONS", "conversation", "frames", "patched", "stream", "trace_of"]
+__all__ = ["CONVERSATIONS", "conversation", "exchange_of", "frames", "patched", "stream", "trace_of"]
 
 CONVERSATIONS = sorted(path.stem for path in (Path(__file__).parent / "conversations").glob("*.yaml"))
 
@@ -146,10 +146,11 @@ def _whole(exchange: dict[str, Any]) -> dict[str, Any]:
 
 def trace_of(exchanges: Iterable[dict[str, Any]], name: str = "") -> Trace:
     """Give the trace of exchanges that are written as data."""
-    return Trace.of([_exchange(exchange) for exchange in exchanges], name)
+    return Trace.of([exchange_of(exchange) for exchange in exchanges], name)
 
 
-def _exchange(exchange: dict[str, Any]) -> Exchange:
+def exchange_of(exchange: dict[str, Any]) -> Exchange:
+    """Give one exchange that is written as data."""
     request, response = exchange["request"], exchange["response"]
     return Exchange(
         Request(request["method"], request["url"], tuple(request["headers"].items()), _body(request)),
