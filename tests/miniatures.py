@@ -138,6 +138,7 @@ def _whole(exchange: dict[str, Any]) -> dict[str, Any]:
     kind = "text/event-stream" if "events" in response else "application/json"
     return {
         "witnessed": False,
+        "excerpt": False,
         **exchange,
         "request": {"method": "POST", "url": _URL, "headers": {"x-goog-api-key": _KEY, **sent}, **request},
         "response": {"status": 200, "headers": {"content-type": kind}, **response},
@@ -156,6 +157,7 @@ def exchange_of(exchange: dict[str, Any]) -> Exchange:
         Request(request["method"], request["url"], tuple(request["headers"].items()), _body(request)),
         Response(response["status"], tuple(response["headers"].items()), _body(response)),
         exchange["name"],
+        excerpt=exchange["excerpt"],
         witnessed=exchange["witnessed"],
     )
 

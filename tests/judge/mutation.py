@@ -68,7 +68,9 @@ def mutations_of(path: Path) -> list[Mutation]:
 
     name = path.relative_to(ROOT).as_posix()
     code = mutate_file_contents(name, path.read_text(encoding="utf-8")).code
-    return mutations_in(code, path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__"))
+    return mutations_in(
+        code, path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+    )
 
 
 def mutations_in(code: str, module: str) -> list[Mutation]:
@@ -82,7 +84,7 @@ def mutations_in(code: str, module: str) -> list[Mutation]:
     for name, mutant in functions.items():
         original = functions[f"{name.rpartition('__mutmut_')[0]}__mutmut_orig"]
         if name != original.name and not _is_wording(original, mutant):
-            function = name.rpartition("__mutmut_")[0].removeprefix("x").lstrip("_ǁ").replace("ǁ", ".")
+            function = re.sub(r"x[_ǁ]", "", name.rpartition("__mutmut_")[0], count=1).replace("ǁ", ".")
             before, after = _difference(original, mutant)
             mutation = Mutation(f"{module}.{name}", module, function, before, after)
             found.setdefault(mutation.key, mutation)
@@ -183,7 +185,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="draw from modules and functions with this in their name")
     told = parser.parse_args()
     began = time.monotonic()
-    everything = [found for source in SOURCES for path in sorted(ROOT.glob(source)) for found in mutations_of(path)]
+    everything = [
+        found for source in SOURCES for path in sorted(ROOT.glob(source)) for found in mutations_of(path)
+    ]
     noted = equivalents(everything)
     asked = [mutation for mutation in everything if told.only in f"{mutation.module}.{mutation.function}"]
     sample = drawn(asked, told.sample, told.seed)

@@ -1,12 +1,11 @@
 """What is drawn from the mutations of the judge, and how a mutation is known again."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.judge import mutation
-from tests.judge.mutation import Mutation, drawn, equivalents, mutations_in, statuses
+from tests.judge.mutation import Mutation, drawn, equivalents, mutations_in
 
 WRITTEN = '''
 def x_greeting__mutmut_orig(name, times=1):
@@ -37,6 +36,19 @@ def test_a_mutation_is_told_by_the_lines_that_differ() -> None:
         "if name and times >= 0:",
     )
     assert str(one).splitlines()[1:] == ["  - if name and times > 0:", "  + if name and times >= 0:"]
+
+
+@pytest.mark.parametrize(
+    ("called", "function"),
+    [("x_kept", "kept"), ("x__place", "_place"), ("xǁDecoderǁ_blocks", "Decoder._blocks")],
+)
+def test_a_function_is_told_by_its_name(called: str, function: str) -> None:
+    """Whatever mutmut makes of it."""
+    written = WRITTEN.replace("x_greeting", called)
+    mutant = written.replace("__mutmut_orig", "__mutmut_1").replace("times > 0", "times < 0")
+    (one,) = mutations_in(written + mutant, "conformance.judge.small")
+
+    assert one.function == function
 
 
 def test_a_default_value_is_told_by_its_arguments() -> None:
@@ -104,9 +116,7 @@ def test_a_draw_hardly_moves_with_the_code() -> None:
     assert drawn([mutation for mutation in many if mutation != sample[0]], 10, 1)[:9] == sample[1:]
 
 
-def test_a_note_that_fits_no_mutation_is_out_of_date(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_note_that_fits_no_mutation_is_out_of_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that none outlives its code."""
     notes = tmp_path / "equivalent.yaml"
     notes.write_text("- {module: module, function: function, before: '1', after: None, reason: small}\n")

@@ -1,8 +1,6 @@
 """What recordings of others lack proves nothing: redacted values, and what was cut out by hand."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +13,16 @@ from tests.judge.test_violations import WRONG_ON_PURPOSE
 from tests.miniatures import CONVERSATIONS, exchange_of, patched, trace_of
 
 RIGHT = sorted(set(CONVERSATIONS) - WRONG_ON_PURPOSE)
-IDENTITIES = {"id", "interaction_id", "previous_interaction_id", "event_id", "call_id", "signature", "data", "created"}
+IDENTITIES = {
+    "id",
+    "interaction_id",
+    "previous_interaction_id",
+    "event_id",
+    "call_id",
+    "signature",
+    "data",
+    "created",
+}
 STRIDE = 7
 # An answer that was shortened differs from another that it is compared with.
 COMPARED = {"IX-CANCEL-002", "IX-CREATE-037", "IX-GET-006", "IX-STREAM-050", "IX-TURN-001"}
@@ -44,7 +51,7 @@ def _excerpts(name: str) -> Iterator[tuple[str, list[Exchange]]]:
     for place in [place for place in json_places(name) if "/response/" in place][::STRIDE]:
         if place.count("/") > 3:
             exchanges = patched(name, [{"op": "remove", "path": place}])
-            yield place, [replace(exchange_of(exchange), excerpt=True) for exchange in exchanges]
+            yield place, [exchange_of({**exchange, "excerpt": True}) for exchange in exchanges]
 
 
 @pytest.mark.parametrize("name", RIGHT)

@@ -21,7 +21,6 @@ from tests.miniatures import CONVERSATIONS, conversation, patched, trace_of
 
 VIOLATIONS = sorted((Path(__file__).parents[1] / "violations").glob("*.yaml"))
 WRONG_ON_PURPOSE = {"refused", "front_end_errors"}
-COMPANY = ["text", "functions", "stored_get", "background"]
 FIRM = {"documented", "spec", "standard"}
 
 
@@ -68,7 +67,7 @@ def test_a_right_conversation_is_clean(name: str) -> None:
 
 @pytest.mark.parametrize("path", VIOLATIONS, ids=_names)
 def test_a_violation_is_found_at_its_place_for_its_reason(path: Path) -> None:
-    """No other requirement breaks, save those in `also`; the outcome is due, and the side at fault is blamed."""
+    """No other requirement breaks, save those in `also`; outcome and party are those that are due."""
     _assert_found(path, judge(_trace(path)).findings, 0)
 
 
@@ -88,15 +87,19 @@ def _assert_found(path: Path, findings: list[Verdict], before: int) -> None:
 
 
 def test_other_conversations_before_it_change_nothing() -> None:
-    """A recording may hold many; all violations in one test, for `nox -s mutation`, which runs it 400 times."""
-    company = [exchange for name in COMPANY for exchange in _elsewhere(name)]
+    """A recording may hold many. All violations in one test: `nox -s mutation` runs it 400 times."""
+    gone = _elsewhere("background")[-4:]  # deleted, and asked for all the same
+    excerpt = {**_elsewhere("text_stream")[0], "excerpt": True}
+    company = [*_elsewhere("text"), excerpt, *_elsewhere("stored_get"), *gone]
     for path in VIOLATIONS:
         _assert_found(path, judge(trace_of([*company, *_exchanges(path)])).findings, len(company))
 
 
 def _elsewhere(name: str) -> list[dict[str, Any]]:
     """A right conversation under other ids."""
-    told: list[dict[str, Any]] = json.loads(json.dumps(patched(name, [])).replace("v1_TWluaWF0", "v1_RWxzZXdo"))
+    told: list[dict[str, Any]] = json.loads(
+        json.dumps(patched(name, [])).replace("v1_TWluaWF0", "v1_RWxzZXdo")
+    )
     return told
 
 
