@@ -353,3 +353,12 @@ def test_usage_that_is_not_whole_hides_no_other() -> None:
     total = put("/1/response/body/usage/total_tokens", 1)
 
     assert outcomes("IX-USAGE-003", "functions", part, total) == ["warn"]
+
+
+def test_a_get_with_a_body_asks_for_no_function() -> None:
+    """What it declares is nobody's business."""
+    tools = [{"type": "function", "name": "f"}]
+    step = {"type": "function_call", "id": "g1", "name": "g", "arguments": {}}
+    told = added("/1/request/body", {"tools": tools}), added("/1/response/body/steps/0", step)
+
+    assert outcomes("IX-FUNC-005", "stored_get", *told) == []
