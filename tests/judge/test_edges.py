@@ -362,3 +362,26 @@ def test_a_get_with_a_body_asks_for_no_function() -> None:
     told = added("/1/request/body", {"tools": tools}), added("/1/response/body/steps/0", step)
 
     assert outcomes("IX-FUNC-005", "stored_get", *told) == []
+
+
+def test_what_the_contract_does_not_know_is_drift() -> None:
+    """It is told with its place and breaks nothing, unless the contract is said to be closed."""
+    trace = trace_of(patched("text", [added("/0/response/body/mood", "merry")]))
+    report, closed = judge(trace), judge(trace, closed=True)
+
+    assert report.findings == []
+    assert closed.drift == []
+    (drift,) = report.drift
+    (verdict,) = closed.findings
+    assert (drift.place, drift.pointer) == (verdict.place, verdict.pointer) == (Place(0, "response"), "/mood")
+    assert (drift.kind, drift.name, drift.schema) == ("field", "mood", "interactions/interaction")
+    assert drift.message == verdict.message != ""
+    assert judge(trace, parties=["client"]).drift == []
+
+
+def test_drift_of_a_stand_in_is_none() -> None:
+    """Nobody knows which word it stands for."""
+    tier = trace_of(patched("text", [put("/0/response/body/service_tier", "REDACTED")]))
+
+    assert judge(tier).drift == []
+    assert judge(tier, closed=True).findings == []
