@@ -6,6 +6,7 @@ Plain `nox` is what CI runs: no network beyond the package registry, no key. The
     nox -s agreement
     nox -s mutants
     nox -s matrix
+    nox -s mutation -- --seed 7
 """
 
 import json
@@ -70,6 +71,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "tests.bench", *session.posargs)
     session.run("python", "-m", "tests.server.bench")
     session.run("python", "-m", "tests.testees.bench")
+
+
+@nox.session(python=PYTHON, default=False)
+def mutation(session: nox.Session) -> None:
+    """Mutations of the judge and of the event-stream decoder: nine in ten of a seeded 400 die."""
+    session.install("-e.[tests]", *groups("mutation"))
+    session.run("python", "-m", "tests.judge.mutation", *session.posargs)
 
 
 @nox.session(python=PYTHON, default=False)

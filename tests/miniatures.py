@@ -11,11 +11,11 @@ P0 step.stop, F interaction.completed, E error, Z the frame that says [DONE].
 import json
 from typing import Any
 
-from conformance.mutants.traces import conversations, frames, patched, trace_of
+from conformance.mutants.traces import conversations, exchange_of, frames, patched, trace_of
 from conformance.wire.exchange import Exchange, Request, Response
 from conformance.wire.trace import Trace
 
-__all__ = ["CONVERSATIONS", "conversation", "frames", "patched", "stream", "trace_of"]
+__all__ = ["CONVERSATIONS", "conversation", "exchange_of", "frames", "patched", "stream", "trace_of"]
 
 CONVERSATIONS = conversations()
 

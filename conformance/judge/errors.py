@@ -52,6 +52,8 @@ def failures_tell_code_and_message(trace: Trace) -> Iterator[Verdict]:
                 yield kept(subject)
             case subject, at, error:
                 missing = [name for name in ("code", "message") if name not in error]
+                if missing and call.exchange.excerpt:
+                    continue
                 lacks = f"has no {' and no '.join(missing)}" if missing else "has a message that is no text"
                 yield broken(subject, at, f"the error of an HTTP {call.status} {lacks}")
             case None if _has_a_body(call):
@@ -104,7 +106,7 @@ def stream_errors_tell_code_and_message(trace: Trace) -> Iterator[Verdict]:
             match event.json:
                 case {"error": {"code": str(), "message": str()}}:
                     yield kept(event)
-                case _:
+                case _ if not stream.excerpt:
                     yield broken(event, "/error", "the error event has no code or no message")
 
 
@@ -112,7 +114,7 @@ def interaction_errors_tell_code_and_message(trace: Trace) -> Iterator[Verdict]:
     """Each of the `errors` of an interaction tells code and message (IX-ERR-028)."""
     for call in trace.calls:
         match call.answered:
-            case {"errors": [*errors]} if call.stream is None and call.interaction is not None:
+            case {"errors": [*errors]} if call.interaction is not None and not call.exchange.excerpt:
                 for number, error in enumerate(errors):
                     if isinstance(error, dict) and not {"code", "message"} <= error.keys():
                         yield broken(call, f"/errors/{number}", "the error has no code or no message")

@@ -372,7 +372,7 @@ def altered(found: str, known: Collection[str]) -> str:
     """
     for told in known:
         shorter, longer = sorted((found, told), key=len)
-        rest = longer.replace(shorter, "", 1)
+        rest = longer.replace(shorter, "")
         is_part = len(shorter) >= 8 and len(told) >= 20 and shorter in longer and not rest.isdigit()
         if found != told and (is_part or found.casefold() == told.casefold()):
             return told

@@ -102,7 +102,7 @@ def citation_links_are_web_addresses(trace: Trace) -> Iterator[Verdict]:
                     continue
                 case {"type": "url_citation", "url": str(url)} if _SCHEME.match(url):
                     yield kept(call)
-                case {"type": "url_citation"}:
+                case {"type": "url_citation"} if "url" in annotation or not call.exchange.excerpt:
                     found = ascii(annotation.get("url", "absent"))
                     yield broken(call, place, f"the url of a citation is {found}")
 

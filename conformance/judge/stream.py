@@ -76,6 +76,8 @@ def created_describes_the_interaction(trace: Trace) -> Iterator[Verdict]:
                 missing = [key for key in ("id", "status", "object") if key not in told]
                 if "model" not in told and "agent" not in told:
                     missing.append("model or agent")
+                if missing and stream.excerpt:
+                    continue
                 if missing:
                     yield broken(event, "/interaction", f"it does not tell {', '.join(missing)}")
                 elif told["status"] not in ("in_progress", "queued"):

@@ -29,6 +29,7 @@ from conformance.wire.trace import Trace
 __all__ = [
     "WRONG_ON_PURPOSE",
     "conversations",
+    "exchange_of",
     "frames",
     "patched",
     "run_right_trace",
@@ -139,6 +140,7 @@ def _whole(exchange: dict[str, Any]) -> dict[str, Any]:
     kind = "text/event-stream" if "events" in response else "application/json"
     return {
         "witnessed": False,
+        "excerpt": False,
         **exchange,
         "request": {"method": "POST", "url": _URL, "headers": {"x-goog-api-key": _KEY, **sent}, **request},
         "response": {"status": 200, "headers": {"content-type": kind}, **response},
@@ -147,15 +149,17 @@ def _whole(exchange: dict[str, Any]) -> dict[str, Any]:
 
 def trace_of(exchanges: Iterable[dict[str, Any]], name: str = "") -> Trace:
     """Give the trace of exchanges that are written as data."""
-    return Trace.of([_exchange(exchange) for exchange in exchanges], name)
+    return Trace.of([exchange_of(exchange) for exchange in exchanges], name)
 
 
-def _exchange(exchange: dict[str, Any]) -> Exchange:
+def exchange_of(exchange: dict[str, Any]) -> Exchange:
+    """Give one exchange that is written as data."""
     request, response = exchange["request"], exchange["response"]
     return Exchange(
         Request(request["method"], request["url"], tuple(request["headers"].items()), _body(request)),
         Response(response["status"], tuple(response["headers"].items()), _body(response)),
         exchange["name"],
+        excerpt=exchange["excerpt"],
         witnessed=exchange["witnessed"],
     )
 

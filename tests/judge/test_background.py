@@ -1,47 +1,35 @@
 """What a conversation does not tell is not judged: other callers, other times, marks that nobody knows."""
 
-from typing import Any
-
 import pytest
 
 from conformance.judge.judge import judge
+from tests.judge.outcomes import outcomes, put
 from tests.miniatures import patched, trace_of
 
 SONG = "https://generativelanguage.googleapis.com/v1beta/interactions/v1_TWluaWF0dXJlU29uZw"
 
 
-def _judged(requirement: str, name: str, *operations: dict[str, Any]) -> list[str]:
-    """The outcomes that a requirement has in a conversation with something changed."""
-    report = judge(trace_of(patched(name, operations)))
-    found: list[str] = [verdict.outcome for verdict in report.findings if verdict.requirement == requirement]
-    return found + ["pass"] * report.passes[requirement]
-
-
-def _set(path: str, value: Any) -> dict[str, Any]:
-    return {"op": "replace", "path": path, "value": value}
-
-
 def test_another_caller_sees_other_interactions() -> None:
     """A 404 for another key says nothing of what is stored, nor of what was deleted."""
-    assert _judged("IX-STORE-001", "stored_get") == ["pass"]
-    assert not _judged("IX-STORE-001", "stored_get", _set("/1/request/headers/x-goog-api-key", "another-key"))
-    assert not _judged("IX-DEL-001", "background", _set("/7/request/headers/x-goog-api-key", "another-key"))
+    assert outcomes("IX-STORE-001", "stored_get") == ["pass"]
+    assert not outcomes("IX-STORE-001", "stored_get", put("/1/request/headers/x-goog-api-key", "another-key"))
+    assert not outcomes("IX-DEL-001", "background", put("/7/request/headers/x-goog-api-key", "another-key"))
 
 
 def test_a_redacted_key_is_nobody_else() -> None:
     """Recordings replace keys one by one."""
-    assert _judged("IX-STORE-001", "stored_get", _set("/1/request/headers/x-goog-api-key", "REDACTED_2")) == [
+    assert outcomes("IX-STORE-001", "stored_get", put("/1/request/headers/x-goog-api-key", "REDACTED_2")) == [
         "pass"
     ]
 
 
-def test_an_interaction_of_which_nothing_is_known_is_not_judged() -> None:
+def test_an_interaction_of_which_nothing_is_known_is_notoutcomes() -> None:
     """Neither a get of it nor a cancel, when the create is not in the conversation."""
     begin = {"op": "remove", "path": "/0"}
 
-    assert not _judged("IX-STORE-001", "background", begin)
-    assert not _judged("IX-BG-009", "background_stream", begin)
-    assert not _judged("IX-CANCEL-002", "background_ends", begin)
+    assert not outcomes("IX-STORE-001", "background", begin)
+    assert not outcomes("IX-BG-009", "background_stream", begin)
+    assert not outcomes("IX-CANCEL-002", "background_ends", begin)
 
 
 def test_polls_may_miss_a_status() -> None:
@@ -54,45 +42,45 @@ def test_polls_may_miss_a_status() -> None:
 def test_budget_exceeded_may_be_told_as_incomplete() -> None:
     """The newer word took the place of the older one."""
     changes = [
-        _set("/3/response/body/status", "budget_exceeded"),
-        _set("/4/response/body/status", "incomplete"),
+        put("/3/response/body/status", "budget_exceeded"),
+        put("/4/response/body/status", "incomplete"),
     ]
 
-    assert _judged("IX-BG-005", "background", *changes) == ["pass"]
+    assert outcomes("IX-BG-005", "background", *changes) == ["pass"]
 
 
 def test_what_was_cancelled_may_be_cancelled_again() -> None:
     """Only what ended by itself is judged."""
     again = {"op": "copy", "from": "/1", "path": "/3"}
 
-    assert not _judged(
-        "IX-CANCEL-002", "background_ends", again, _set("/3/response/body/status", "cancelled")
+    assert not outcomes(
+        "IX-CANCEL-002", "background_ends", again, put("/3/response/body/status", "cancelled")
     )
 
 
 @pytest.mark.parametrize("requirement", ["IX-BG-010", "HTTP-028"])
-def test_a_mark_from_elsewhere_is_not_judged(requirement: str) -> None:
+def test_a_mark_from_elsewhere_is_notoutcomes(requirement: str) -> None:
     """The client may have it from a stream that the conversation does not hold."""
-    elsewhere = _set("/1/request/url", f"{SONG}?stream=true&last_event_id=elsewhere")
+    elsewhere = put("/1/request/url", f"{SONG}?stream=true&last_event_id=elsewhere")
     last = [{"op": "remove", "path": "/2"}] * 3
 
-    assert not _judged(requirement, "background_stream", elsewhere, *last)
+    assert not outcomes(requirement, "background_stream", elsewhere, *last)
 
 
-def test_a_mark_of_several_events_is_not_judged() -> None:
+def test_a_mark_of_several_events_is_notoutcomes() -> None:
     """The service may mark a chunk, and a chunk may hold more than one event."""
-    twice = _set("/0/response/events/6/event_id", "ZXY+Ng==")
+    twice = put("/0/response/events/6/event_id", "ZXY+Ng==")
     last = [{"op": "remove", "path": "/2"}] * 3
 
-    assert not _judged("IX-BG-010", "background_stream", twice, *last)
+    assert not outcomes("IX-BG-010", "background_stream", twice, *last)
 
 
 @pytest.mark.parametrize("told", ["1", "yes", "True"])
-def test_other_spellings_of_a_flag_are_not_judged(told: str) -> None:
+def test_other_spellings_of_a_flag_are_notoutcomes(told: str) -> None:
     """Services that speak proto JSON take some of them."""
     url = f"{SONG}?stream=true&include_input={told}"
 
-    assert _judged("IX-GET-004", "background_stream", _set("/3/request/url", url)) in ([], ["pass"])
+    assert outcomes("IX-GET-004", "background_stream", put("/3/request/url", url)) in ([], ["pass"])
 
 
 @pytest.mark.parametrize(
@@ -103,9 +91,9 @@ def test_servers_for_tests_may_be_plain(address: str) -> None:
     """Nobody listens between a client and its own machine."""
     url = f"{address}/v1beta/interactions"
 
-    assert not _judged("IX-AUTH-010", "text", _set("/0/request/url", url))
+    assert not outcomes("IX-AUTH-010", "text", put("/0/request/url", url))
 
 
 def test_a_newer_revision_passes() -> None:
     """It may be the next one."""
-    assert not _judged("IX-REV-001", "access", _set("/0/request/headers/api-revision", "2027-01-31"))
+    assert not outcomes("IX-REV-001", "access", put("/0/request/headers/api-revision", "2027-01-31"))

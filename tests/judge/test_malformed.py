@@ -24,7 +24,7 @@ def _places(value: Any, pointer: str) -> Iterator[str]:
                 yield from _places(item, f"{pointer}/{number}")
 
 
-def _json_places(name: str) -> list[str]:
+def json_places(name: str) -> list[str]:
     """Every place inside the bodies and events of a conversation."""
     return [
         place
@@ -39,7 +39,7 @@ def _json_places(name: str) -> list[str]:
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_no_check_stumbles(name: str) -> None:
     """Whatever is taken out of a conversation or put into it, judging it raises nothing."""
-    for place, odd in zip(_json_places(name), cycle(ODD), strict=False):
+    for place, odd in zip(json_places(name), cycle(ODD), strict=False):
         judge(trace_of(patched(name, [{"op": "replace", "path": place, "value": odd}])))
         judge(trace_of(patched(name, [{"op": "remove", "path": place}])), closed=True)
 
