@@ -38,7 +38,7 @@ from conformance.testees.trials import Caller, Cuts, Trial
 if TYPE_CHECKING:
     from conformance.testees.case import Case
 
-__all__ = ["CONTROL", "CutFinding", "CutReport", "Cutter", "fuzz_cuts"]
+__all__ = ["CONTROL", "CutFinding", "CutReport", "Cutter", "fuzz_cuts", "shares"]
 
 _Try: TypeAlias = Callable[["Case", Cuts, Sequence[Trial]], Trial | None]
 CONTROL = (sys.executable, "-m", "conformance.testees.wrong", "splits-lines-per-chunk")
@@ -117,15 +117,24 @@ def fuzz_cuts(
     Raises:
         TesteeBroken: the client's driver crashed too often.
     """
-    chosen = [case for case in cases if case.cuts]
     stage = Stage(seed)
     with (
         serving(answering=stage) as server,
         Cutter(testee, stage, server.url, seed=seed, api_version=api_version) as cutter,
     ):
-        for number, case in enumerate(chosen):
-            share = calls // len(chosen) + (number < calls % len(chosen))
-            yield cutter.play(case, share)
+        share = shares(cases, calls)
+        for case in cases:
+            if case.id in share:
+                yield cutter.play(case, share[case.id])
+
+
+def shares(cases: Sequence["Case"], calls: int) -> dict[str, int]:
+    """Share so many calls among the cases that have random cuts: each has one at least."""
+    chosen = [case.id for case in cases if case.cuts]
+    return {
+        name: max(1, calls // len(chosen) + (number < calls % len(chosen)))
+        for number, name in enumerate(chosen)
+    }
 
 
 class Cutter:
