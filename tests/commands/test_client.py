@@ -198,7 +198,8 @@ def test_options_of_pytest_are_taken_as_they_are_written() -> None:
 
 def test_a_call_that_is_declared_and_unsupported_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     """Once, and not again as a server that was not asked."""
-    body = "ready(operations=['interactions.create', 'interactions.get'])\n"
+    names = [f"interactions.{name}" for name in ("create", "get", "cancel", "delete")]
+    body = f"ready(operations={names})\n"
     body += "for name in calls(): say(type='unsupported', id=name, reason='')\n"
     assert main(
         ["client", "--only", "conversations/stored_and", "--only", "requests/get", "--", *program(body)]

@@ -65,7 +65,7 @@ def test_a_command_that_is_not_there_is_told() -> None:
         ("print('Listening on 8080', flush=True); time.sleep(60)", r"it printed 'Listening on 8080'"),
         ("sys.stderr.write('no key'); sys.exit(1)", r"stderr ends in 'no key'"),
         (
-            "sys.stderr.write('x.mjs:1\\n\\nTypeError: no\\n    at x.mjs:1:2\\n\\nNode.js v20.1.0\\n'); sys.exit(1)",
+            r"sys.stderr.write('x.mjs:1\n\nTypeError: no\n    at x.mjs:1\n\nNode.js v20.1.0\n'); sys.exit(1)",
             r"stderr ends in 'TypeError: no'",
         ),
         ("time.sleep(60)", r"was not ready in 0.5 s"),
