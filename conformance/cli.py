@@ -2,7 +2,8 @@
 
 The report goes to stdout, notes and errors to stderr. Exit codes: 0 conforms; 1 findings; 2 the call is
 wrong; 3 a fault of the harness; 4 a client that cannot be driven; 5 not enough evidence. Only the module of
-the command that was asked for is imported, so that `--help` is there at once.
+the command that was asked for is imported, so that `--help` is there at once. SIGTERM is taken like
+ctrl-C: drivers and servers are ended, and the exit code is 143.
 """
 
 import argparse
@@ -11,7 +12,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -51,13 +53,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; give its exit code."""
     _open_closed_streams()
     try:
-        code = _command(list(sys.argv[1:] if arguments is None else arguments))
+        with _ended_by_sigterm():
+            code = _command(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
     except ConformanceError as error:
         return _complain(error)
     except BrokenPipeError:  # whoever reads stdout has left; what Python writes at its end goes nowhere
         _forget_stdout()
         return 128 + 13  # SIGPIPE, which Windows has no name for
+    except _Terminated:
+        print("terminated", file=sys.stderr)
+        return 128 + signal.SIGTERM
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
@@ -69,12 +75,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM has come: nothing that is open may be left, as after ctrl-C."""
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Leave the block at SIGTERM as at ctrl-C; once, since `timeout` sends it twice."""
+    came = False
+
+    def end(*_: object) -> None:
+        nonlocal came
+        came = True
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, end)
+    except ValueError:  # not in the main thread, where signals are somebody else's
+        yield
+        return
+    try:
+        yield
+    except KeyboardInterrupt:
+        if came:
+            raise _Terminated from None
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _command(given: list[str]) -> int:
     """Run the command that was asked for; after `--`, `run` takes options of pytest, others a command."""
     rest: list[str] = []
     if "--" in given and _asked(given) in _TAKES_MORE:
         at = given.index("--")
         given, rest = given[:at], given[at + 1 :]
+    given = _joined(given)
     options = _parser(given).parse_args(given)
     options.rest = rest
     for stream in (sys.stdout, sys.stderr):
@@ -82,6 +119,12 @@ def _command(given: list[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     command: Callable[[argparse.Namespace], int] = options.function
     return command(options)
+
+
+def _joined(given: Sequence[str]) -> list[str]:
+    """Write `--pytest "--a=b"` as one word: argparse takes what begins with - for an option of its own."""
+    words = iter(given)
+    return [f"{word}={next(words, '')}" if word == "--pytest" else word for word in words]
 
 
 def _open_closed_streams() -> None:

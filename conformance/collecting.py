@@ -32,6 +32,8 @@ TESTEE: pytest.StashKey[Testee] = pytest.StashKey()
 """A client that runs already, where whoever calls pytest has started it."""
 _CLIENT: pytest.StashKey[_Client] = pytest.StashKey()
 _KNOWN: pytest.StashKey[Known] = pytest.StashKey()
+VERSION = "v1beta"
+SEED = 7
 _CHUNK = 32
 
 
@@ -148,14 +150,24 @@ class ClientOptions:
     """Which client is tried, and on what.
 
     command: its driver. only: words, of which a case or its requirement must hold one.
+    cuts: how many calls with random cuts all cases make together; 0: as many as they say.
     """
 
     command: tuple[str, ...]
     only: tuple[str, ...] = ()
-    api_version: str = "v1beta"
-    seed: int = 7
+    api_version: str = VERSION
+    seed: int = SEED
     ready_s: float = 10.0
     validate: bool = False
+    cuts: int = 0
+
+    @property
+    def again(self) -> str:
+        """What a command that is to show a finding again must have, beside its case."""
+        version = f"--api-version {self.api_version}" if self.api_version != VERSION else ""
+        seed = f"--seed {self.seed}" if self.seed != SEED else ""
+        cuts = f"--cuts {self.cuts}" if self.cuts else ""
+        return " ".join(filter(None, (version, seed, cuts)))
 
 
 class ClientFile(pytest.File):
@@ -203,7 +215,8 @@ class ClientItem(Item):
     def _client(self) -> _Client:
         stash = self.session.config.stash
         if _CLIENT not in stash:
-            stash[_CLIENT] = _Client(self._options, stash.get(TESTEE, None))
+            others = [item.subject for item in self.session.items if isinstance(item, ClientItem)]
+            stash[_CLIENT] = _Client(self._options, stash.get(TESTEE, None), others)
         return stash[_CLIENT]
 
     @property
@@ -216,17 +229,21 @@ class ClientItem(Item):
 class _Client:
     """The client of this process, started when its first case is due."""
 
-    def __init__(self, options: ClientOptions, testee: Testee | None) -> None:
+    def __init__(self, options: ClientOptions, testee: Testee | None, subjects: Sequence[Subject]) -> None:
         self.version = ""
         self._stack = ExitStack()
         self._run: ClientRun | None = None
         self._problem: ConformanceError | None = None
         try:
-            self._run = self._started(options, testee)
+            self._run = self._started(options, testee, subjects)
         except ConformanceError as error:
             self._problem = error
 
-    def _started(self, options: ClientOptions, testee: Testee | None) -> ClientRun:
+    def _started(
+        self, options: ClientOptions, testee: Testee | None, subjects: Sequence[Subject]
+    ) -> ClientRun:
+        from conformance.testees.case import Case
+        from conformance.testees.cutting import shares
         from conformance.testees.process import Testee
         from conformance.testees.running import ClientRun
 
@@ -234,7 +251,14 @@ class _Client:
             own = Testee(options.command, ready_s=options.ready_s, validate=options.validate)
             testee = self._stack.enter_context(own)
         self.version = str(testee.ready.get("version", ""))
-        run = ClientRun(testee, seed=options.seed, api_version=options.api_version)
+        cases = [subject for subject in subjects if isinstance(subject, Case)]
+        run = ClientRun(
+            testee,
+            seed=options.seed,
+            api_version=options.api_version,
+            cuts=shares(cases, options.cuts) if options.cuts else {},
+            again=options.again,
+        )
         return self._stack.enter_context(run)
 
     def lines(self, item: ClientItem) -> list[Line]:

@@ -152,6 +152,8 @@ def _client_options(options: ClientOptions) -> Iterator[str]:
     yield f"--gemini-ready={options.ready_s}"
     if options.validate:
         yield "--gemini-validate"
+    if options.cuts:
+        yield f"--gemini-cuts={options.cuts}"
 
 
 class _Nowhere:

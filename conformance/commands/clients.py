@@ -42,6 +42,13 @@ def add_client_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--validate", action="store_true", help="hold each message of the driver against its schema"
     )
+    parser.add_argument(
+        "--cuts",
+        type=positive,
+        default=0,
+        metavar="N",
+        help="so many calls with random cuts, shared by the cases that have them; default: 20 each",
+    )
     parser.add_argument("--strict", action="store_true", help="warn and drift count as findings")
     parser.add_argument(
         "-n",
@@ -81,6 +88,7 @@ def asked_of(options: argparse.Namespace, command: Sequence[str]) -> ClientOptio
         seed=options.seed,
         ready_s=options.ready,
         validate=options.validate,
+        cuts=options.cuts,
     )
 
 

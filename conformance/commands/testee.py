@@ -1,6 +1,7 @@
 """`gemini-conformance testee`: a driver to begin with, and what is missing in one."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -20,12 +21,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "       gemini-conformance testee smoke -- COMMAND ..."
     )
     parser.add_argument("action", choices=("new", "smoke"), help="what is wanted")
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--language", choices=sorted(_NAMES), default="python", help="default: python")
     parser.add_argument("--to", metavar="FILE", help="where the driver goes; default: driver.py, driver.mjs")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write a driver, or try one."""
+    if options.words:
+        given = shlex.join(options.words)
+        raise UsageRefused(
+            f"{given} stands where nothing is expected", f"gemini-conformance testee smoke -- {given}"
+        )
     return _new(options) if options.action == "new" else _smoke(options)
 
 

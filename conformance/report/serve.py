@@ -173,7 +173,9 @@ def show(head: str, body: bytes, key: str) -> None:
     """Print a request without its key."""
     text = head + ("\r\n\r\n" + body[:4000].decode("utf-8", "replace") if body else "")
     if key:
-        text = text.replace(key, "(the key)")
+        # A short one, such as "k", is part of other words.
+        whole = re.escape(key) if len(key) > 7 else rf"(?<!\w){re.escape(key)}(?!\w)"
+        text = re.sub(whole, "(the key)", text)
     for line in text.splitlines():
         say("    " + "".join(char if char.isprintable() else "?" for char in line))
 

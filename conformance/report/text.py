@@ -117,11 +117,16 @@ def render_areas(tally: Tally) -> Iterator[str]:
     for requirement in registry().values():
         if (state := tally.state(requirement)) not in ("excluded", "pending", "not-applicable"):
             areas[requirement.area].append(state)
+    unseen = [area for area, found in areas.items() if set(found) == {"not-observed"}]
     for area, found in areas.items():
+        if area in unseen:
+            continue
         counts = Counter(found)
         judged = len(found) - counts["not-observed"]
         told = ", ".join(f"{counts[name]} {name}" for name in _ALL if counts[name])
         yield f"    {area:<15} {judged:>3} of {len(found):>3} judged: {told}"
+    if unseen:
+        yield f"    nothing judged in {', '.join(unseen)}"
 
 
 def render_total(tally: Tally, *, subjects: str) -> str:

@@ -38,7 +38,7 @@ from conformance.testees.trials import Caller, Cuts, Trial
 if TYPE_CHECKING:
     from conformance.testees.case import Case
 
-__all__ = ["CONTROL", "CutFinding", "CutReport", "Cutter", "fuzz_cuts"]
+__all__ = ["CONTROL", "CutFinding", "CutReport", "Cutter", "fuzz_cuts", "shares"]
 
 _Try: TypeAlias = Callable[["Case", Cuts, Sequence[Trial]], Trial | None]
 CONTROL = (sys.executable, "-m", "conformance.testees.wrong", "splits-lines-per-chunk")
@@ -117,15 +117,24 @@ def fuzz_cuts(
     Raises:
         TesteeBroken: the client's driver crashed too often.
     """
-    chosen = [case for case in cases if case.cuts]
     stage = Stage(seed)
     with (
         serving(answering=stage) as server,
         Cutter(testee, stage, server.url, seed=seed, api_version=api_version) as cutter,
     ):
-        for number, case in enumerate(chosen):
-            share = calls // len(chosen) + (number < calls % len(chosen))
-            yield cutter.play(case, share)
+        share = shares(cases, calls)
+        for case in cases:
+            if case.id in share:
+                yield cutter.play(case, share[case.id])
+
+
+def shares(cases: Sequence["Case"], calls: int) -> dict[str, int]:
+    """Share so many calls among the cases that have random cuts: each has one at least."""
+    chosen = [case.id for case in cases if case.cuts]
+    return {
+        name: max(1, calls // len(chosen) + (number < calls % len(chosen)))
+        for number, name in enumerate(chosen)
+    }
 
 
 class Cutter:
@@ -203,9 +212,15 @@ class Cutter:
                 if report.finding is None:
                     # What a client makes up for each call, such as an id, differs without a cut too.
                     uncut.append(self._caller.once(case, ()))
-                if _differs(uncut, trial):
-                    report.different += 1
-                    report.finding = report.finding or self._finding(case, number, trial, uncut, self._try)
+                if not _differs(uncut, trial):
+                    continue
+                if report.finding is None:
+                    found = self._finding(case, number, trial, uncut, self._try)
+                    if _is_late(trial) and not found.steady:
+                        report.unconfirmed += 1  # the machine was busy, for all that anybody can tell
+                        continue
+                    report.finding = found
+                report.different += 1
 
     def _settled(self, case: "Case", plans: Sequence[Cuts], uncut: Sequence[Trial]) -> list[Trial | None]:
         """Make a call for each plan; again where all seems well and a cut was not confirmed."""
@@ -314,7 +329,10 @@ def _problem_of(trial: Trial) -> str:
 
 def _differs(uncut: Sequence[Trial], trial: Trial) -> str:
     """Say what a delivery has that those without a cut have not; empty when nothing can be said."""
-    late = trial.delivered.ending == "hung" or trial.delivered.last.get("kind") == "timeout"
-    if late and not trial.confirmed:
+    if _is_late(trial) and not trial.confirmed:
         return ""  # the server waited to confirm its cuts, and the client for the rest
     return difference([one.delivered for one in uncut], trial.delivered)
+
+
+def _is_late(trial: Trial) -> bool:
+    return trial.delivered.ending == "hung" or trial.delivered.last.get("kind") == "timeout"

@@ -95,8 +95,10 @@ def _expected(
         case "crashed":
             yield Miss(f"the client's program ended in mid-call: {delivered.problem}")
         case "unsupported":
-            reason = ascii(str(delivered.last.get("reason"))[:200])
-            yield Miss(f"it declares {', '.join(sorted(case.needs))} and says it is unsupported: {reason}")
+            declared = ", ".join(sorted({f"interactions.{case.operation}", *case.needs}))
+            reason = str(delivered.last.get("reason") or "")[:200]
+            why = f": {ascii(reason)}" if reason else ", without a pointer to what it has no way to say"
+            yield Miss(f"the driver declares {declared}, and says this call is unsupported{why}")
             return
         case "error" if _waited(case, act, delivered):
             number = len(delivered.events)

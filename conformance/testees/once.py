@@ -62,6 +62,8 @@ def run_once(
                 hint = "Let the program read both variables, or use a client that does."
                 yield case_line(case, "not-observed", problem=problem, hint=hint, exit_code=5)
                 continue
+            refused = sum(one.answer.status >= 400 for one in act.here)
+            show(f"{case.id} {ending}; requests: {len(act.here)}, of these answered with an error: {refused}")
             line, *rest = wire_lines(act, told=told)
             yield line | {"ending": ending, "seconds": round(time.monotonic() - start, 4)}
             yield from rest

@@ -8,13 +8,14 @@ The exchanges are judged as those of any trace; what was found by comparing (`ju
 the summary comes first.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from conformance.contract.registry import registry
 from conformance.judge.judge import judge
-from conformance.judge.verdict import Outcome, Report, Verdict, worst
+from conformance.judge.verdict import Outcome, Report, SeenDrift, Verdict, worst
 from conformance.report.record import Line, exchange_lines, kept_whole, report_lines
 from conformance.scenario.scenario import Scenario
 from conformance.testees.case import Case
@@ -46,10 +47,12 @@ class Played:
     unclear: why nothing follows from what was seen. unseen: nothing that the case expects could be compared.
     fault: how the driver failed. unsayable: what the client has no way to say.
     blind: why the harness saw nothing. problem: why a conversation ended early.
+    again: the options of the command that shows the same again.
     """
 
     subject: Subject
     key: str
+    again: str = ""
     calls: list[Message] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     found: list[tuple[Act, Miss, int]] = field(default_factory=list)
@@ -93,6 +96,7 @@ class Played:
             "requests": sum(len(act.here) for act in self.acts),
             "seconds": round(self.seconds, 4),
         }
+        line |= {"options": self.again} if self.again else {}
         return line | {"call": self.calls[self._wrong]} if self.calls else line
 
     @property
@@ -128,6 +132,7 @@ class Played:
     def _complete(self, report: Report, trace: Trace) -> None:
         """Add what was found by comparing, and what is kept where nothing was."""
         report.findings = [verdict for verdict in report.findings if not self._on_purpose(verdict)]
+        report.drift = [drift for drift in report.drift if not self._asked_for(drift)]
         report.findings += [_verdict(act.case, miss, first, trace) for act, miss, first in self.found]
         judged = {act.case.judges for act in self.acts} or {KEYS}
         if self.unclear and not self.found and not self.silent:
@@ -148,6 +153,11 @@ class Played:
             if verdict.place.exchange < last:
                 return verdict.place.side == "request" and not act.case.expect.sends
         return False
+
+    def _asked_for(self, drift: SeenDrift) -> bool:
+        """Whether what the contract does not know stands in the call, and is not the client's doing."""
+        asked = json.dumps([call["arguments"] for call in self.calls], ensure_ascii=False)
+        return drift.place.side == "request" and json.dumps(drift.name, ensure_ascii=False) in asked
 
     def _summary(self, report: Report) -> Line:
         outcome = worst(report.outcomes().values())

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import queue
+import re
 import select
 import subprocess
 import sys
@@ -37,6 +38,7 @@ __all__ = ["Delivered", "Heard", "Launch", "Program"]
 
 Heard: TypeAlias = Callable[[Message], None]
 _LOG = 64 * 1024
+_ERROR = re.compile(r"(Uncaught )?\w*(Error|Exception)( \[\w+\])?:")
 _MOST_PROBLEMS = 20
 _MOST_NONSENSE = 100_000
 _MOST_EVENTS = 100_000
@@ -231,8 +233,7 @@ class Program:
             problem = f"ended with exit code {self._process.returncode} before it was ready"
         else:
             problem = f"was not ready in {self._launch.ready_s:g} s"
-        last = self.log().strip().splitlines()
-        raise TesteeNotReady(self._launch.command, problem, self._first_line, last[-1][:200] if last else "")
+        raise TesteeNotReady(self._launch.command, problem, self._first_line, self._last_words())
 
     @property
     def stuck(self) -> int:
@@ -471,8 +472,17 @@ class Program:
             how = f"it was killed by signal {-code}"
         else:
             how = f"it ended with exit code {code}"
-        last = self.log().strip().splitlines()
-        return f"{how}; its log ends in {ascii(last[-1][:200])}" if last else how
+        last = self._last_words()
+        return f"{how}; its log ends in {ascii(last)}" if last else how
+
+    def _last_words(self) -> str:
+        """Give the last line of the log that tells something: Node ends every crash with its version."""
+        lines = [line.strip() for line in self.log().splitlines()]
+        told = [line for line in lines if line] or [""]
+        errors = (
+            [line for line in told[-40:] if _ERROR.match(line)] if told[-1].startswith("Node.js v") else []
+        )
+        return (errors or told)[-1][:200]
 
     def log(self) -> str:
         """Give the end of what it printed on stderr, or on stdout where that is a log."""

@@ -14,7 +14,7 @@ to be said of the driver itself, and the coverage, comes last.
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -94,12 +94,26 @@ def testee_line(testee: Testee) -> Line:
 
 
 class ClientRun:
-    """One client on our stage: two hosts, and as many lanes as its driver takes calls at a time."""
+    """One client on our stage: two hosts, and as many lanes as its driver takes calls at a time.
 
-    def __init__(self, testee: Testee, *, seed: int = 7, api_version: str = "v1beta") -> None:
+    cuts: how many calls with random cuts are made, by case; the others have as many as they say.
+    again: the options of the command that shows the same again.
+    """
+
+    def __init__(
+        self,
+        testee: Testee,
+        *,
+        seed: int = 7,
+        api_version: str = "v1beta",
+        cuts: Mapping[str, int] | None = None,
+        again: str = "",
+    ) -> None:
         self._testee = testee
         self._api_version = api_version
         self._seed = seed
+        self._cuts = cuts or {}
+        self._again = again
         self._stage = Stage(seed)
         self._branches: set[Any] = set()
         self._begun: dict[str, Future[list[Line]]] = {}
@@ -152,7 +166,7 @@ class ClientRun:
         start = time.monotonic()
         with self._lock:
             number = next(self._numbers)
-        played = Played(subject, f"key-{number}-of-a-case")
+        played = Played(subject, f"key-{number}-of-a-case", again=self._again)
         try:
             if isinstance(subject, Case):
                 self._play_case(subject, played)
@@ -189,7 +203,7 @@ class ClientRun:
 
     def _cut(self, case: Case, played: Played) -> None:
         """Make the call of a case again and again, its answer cut elsewhere each time."""
-        report = self._cutter.play(case, case.cuts)
+        report = self._cutter.play(case, self._cuts.get(case.id, case.cuts))
         if report.survivor:
             played.blind = report.survivor
         elif report.finding and not report.finding.steady:
@@ -212,7 +226,8 @@ class ClientRun:
             return Turn(act, delivered)
 
         conversation = Conversation(scenario)
-        played.problem = conversation.hold(make, key=played.key, api_version=self._api_version)
+        problem = conversation.hold(make, key=played.key, api_version=self._api_version)
+        played.problem = "" if played.ending == "unsupported" else problem  # that is a finding of its own
 
     def _conclude(self, act: Act, delivered: Delivered, played: Played, *, closed: bool) -> None:
         """Take an act off the stage, and find what is wrong in it."""
@@ -225,7 +240,8 @@ class ClientRun:
         if delivered.ending == "fault":
             played.fault = f"the driver failed: {str(last.get('message'))[:300]}"
         if delivered.ending == "unsupported" and last.get("pointer"):
-            played.unsayable = f"the client has no way to say it: {str(last.get('reason'))[:200]}"
+            reason = str(last.get("reason") or last["pointer"])[:200]
+            played.unsayable = f"the client has no way to say it: {reason}"
         capabilities = self._testee.words("capabilities")
         played.unseen |= "events" not in capabilities and act.case.expect.is_blind(last)
         told, log = json.dumps([last, *delivered.events]), self._testee.log

@@ -182,6 +182,17 @@ def test_a_server_that_is_asked_once_ends() -> None:
     assert "answer 1 of 2: HTTP/1.1 503" in text
 
 
+def test_a_short_key_is_no_part_of_other_words() -> None:
+    """A key typed by hand is left out of what is shown, and nothing else is."""
+    found = bundled("wants-a-space", "framing/no-space")
+    head = "connection: keep-alive\r\nx-goog-api-key: k\r\ncontent-length: 2"
+    with served(found) as server, closing(sent(server.url, head=head)) as peer:
+        assert peer.recv(1)
+    text = "".join(server.printed)
+    assert "connection: keep-alive" in text
+    assert "x-goog-api-key: (the key)" in text
+
+
 def test_the_server_says_the_same_bytes_in_the_same_pieces() -> None:
     """Head, chunks and tail are those that the harness sent: read from the socket, without a client."""
     found = bundled("splits-lines-per-chunk", "framing/byte-by-byte-crlf")

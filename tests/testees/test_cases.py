@@ -92,7 +92,7 @@ def test_a_driver_that_fails_is_no_fault_of_the_client() -> None:
     body = body.replace("fault", "unsupported").replace("message=", "reason=")
     lines = lines_of(program(body), [case])
     told = next(line["message"] for line in lines if line["type"] == "verdict")
-    assert told.endswith("says it is unsupported: 'no mapping'")
+    assert told.endswith("says this call is unsupported: 'no mapping'")
 
 
 @pytest.mark.parametrize(

@@ -284,6 +284,18 @@ def test_what_shows_once_is_told_as_such() -> None:
     assert report.finding.message.endswith("; it did not show again with the same cuts)")
 
 
+def test_a_time_out_that_shows_once_proves_nothing() -> None:
+    """A busy machine does that too; one that shows again with the same cuts is a finding."""
+    once = play(client("if self.number == 9: raise ClientError('timeout', 'no answer')"), UNICODE, 20)
+    assert (once.finding, once.different) == (None, 0)
+    assert once.unconfirmed >= 1
+    always = play(
+        client("if self.number > 2 and self.seen > 1: raise ClientError('timeout', 'no')"), UNICODE, 20
+    )
+    assert always.finding is not None
+    assert "an error of the kind timeout, 'no'" in always.finding.message
+
+
 def test_a_crash_is_told_with_the_cut_that_it_takes() -> None:
     """Of the calls that were under way the one that did it, found by drivers of its own."""
     crashes = client("if self.seen > 1 and chunk[:1] >= b'\\x80': os._exit(9)")

@@ -73,6 +73,7 @@ def test_theirs(gemini_server):
     assert "fail IX-" in run.stdout
     assert '/store: expected a boolean, found "yes"' in run.stdout
     assert "test-key-" not in run.stdout
+    assert "gemini-conformance client --only" not in run.stdout, "no command shows a test again"
 
 
 def test_a_test_in_which_nothing_arrives_fails(suite: Path) -> None:
@@ -80,6 +81,13 @@ def test_a_test_in_which_nothing_arrives_fails(suite: Path) -> None:
     run = run_pytest(suite, "\ndef test_theirs(gemini_server):\n    pass\n")
     assert run.returncode == 1
     assert "no request arrived at http://127.0.0.1:" in run.stdout
+
+
+def test_a_test_that_failed_before_it_asked_is_told_once(suite: Path) -> None:
+    """That nothing arrived is no news then."""
+    run = run_pytest(suite, "\ndef test_theirs(gemini_server):\n    assert 1 == 2\n")
+    assert "1 failed in" in run.stdout
+    assert "no request arrived" not in run.stdout
 
 
 def test_what_was_delivered_is_compared_event_by_event(suite: Path) -> None:

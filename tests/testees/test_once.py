@@ -40,6 +40,7 @@ def test_a_program_is_judged_by_what_it_sends(capsys: pytest.CaptureFixture[str]
     told = capsys.readouterr()
     assert "1 of 1 cases" in told.out
     assert " 200\n" in told.err
+    assert "ended with exit code 0; requests: 1, of these answered with an error: 0\n" in told.err
 
 
 def test_a_key_in_the_url_is_a_leak(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,7 +62,11 @@ def test_it_is_run_for_each_case_that_is_asked_for(capsys: pytest.CaptureFixture
     endings = {line["subject"]: line["ending"] for line in lines if line["type"] == "case"}
     assert endings["errors/bad-request"] == "ended with exit code 3"
     assert len(endings) > 1
-    assert "errors/bad-request 400" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "errors/bad-request 400" in told
+    assert (
+        "errors/bad-request ended with exit code 3; requests: 1, of these answered with an error: 1" in told
+    )
 
 
 def test_a_program_that_sends_nothing_is_no_success(capsys: pytest.CaptureFixture[str]) -> None:

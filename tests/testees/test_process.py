@@ -64,6 +64,10 @@ def test_a_command_that_is_not_there_is_told() -> None:
         ("sys.exit(7)", r"ended with exit code 7 before it was ready"),
         ("print('Listening on 8080', flush=True); time.sleep(60)", r"it printed 'Listening on 8080'"),
         ("sys.stderr.write('no key'); sys.exit(1)", r"stderr ends in 'no key'"),
+        (
+            r"sys.stderr.write('x.mjs:1\n\nTypeError: no\n    at x.mjs:1\n\nNode.js v20.1.0\n'); sys.exit(1)",
+            r"stderr ends in 'TypeError: no'",
+        ),
         ("time.sleep(60)", r"was not ready in 0.5 s"),
         ("ready(protocol=9); time.sleep(60)", r"speaks protocol 9, not 1"),
         ("print('{\"type\": \"rea', end=''); sys.exit(0)", r"printed '{\"type\": \"rea'"),
