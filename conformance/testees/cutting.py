@@ -204,8 +204,12 @@ class Cutter:
                     # What a client makes up for each call, such as an id, differs without a cut too.
                     uncut.append(self._caller.once(case, ()))
                 if _differs(uncut, trial):
+                    found = report.finding or self._finding(case, number, trial, uncut, self._try)
+                    if _is_late(trial) and not found.steady:
+                        report.unconfirmed += 1
+                        continue
                     report.different += 1
-                    report.finding = report.finding or self._finding(case, number, trial, uncut, self._try)
+                    report.finding = found
 
     def _settled(self, case: "Case", plans: Sequence[Cuts], uncut: Sequence[Trial]) -> list[Trial | None]:
         """Make a call for each plan; again where all seems well and a cut was not confirmed."""
@@ -314,7 +318,11 @@ def _problem_of(trial: Trial) -> str:
 
 def _differs(uncut: Sequence[Trial], trial: Trial) -> str:
     """Say what a delivery has that those without a cut have not; empty when nothing can be said."""
-    late = trial.delivered.ending == "hung" or trial.delivered.last.get("kind") == "timeout"
-    if late and not trial.confirmed:
+    if _is_late(trial) and not trial.confirmed:
         return ""  # the server waited to confirm its cuts, and the client for the rest
     return difference([one.delivered for one in uncut], trial.delivered)
+
+
+def _is_late(trial: Trial) -> bool:
+    """Whether time was up, which may be the fault of a busy machine: then it has to show again."""
+    return trial.delivered.ending == "hung" or trial.delivered.last.get("kind") == "timeout"

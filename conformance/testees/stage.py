@@ -112,8 +112,7 @@ class Act:
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of its call, with what was prepared."""
-        told = {name: _filled(value, self.values) for name, value in self.case.arguments.items()}
-        return {name: value for name, value in told.items() if value != ""}
+        return {name: _filled(value, self.values) for name, value in self.case.arguments.items()}
 
     def exchanges(self) -> list[Exchange]:
         """Give what was seen as exchanges; without the origin, which is gone when people read of it."""
@@ -268,7 +267,7 @@ class Stage:
         found = self.ledger.deliveries(act.key)
         return any(not one.whole and not one.unconfirmed for one in found)
 
-    def left(self, act: Act, limit_s: float = 3.0) -> bool:
+    def left(self, act: Act, limit_s: float = 10.0) -> bool:
         """Wait until the client has closed the connection of a planned delivery; False when it does not."""
         end = time.monotonic() + limit_s
         while time.monotonic() < end:
