@@ -25,7 +25,7 @@ __all__ = ["CASES", "Case", "Expectation", "Reply", "case_files", "read_cases"]
 
 CASES = Path(__file__).parent / "cases"
 TIMEOUT_MS = 30_000
-"""How long a call may take where the case does not say; twice that bit by bit, four times where much is sent."""
+"""How long a call may take if the case does not say; twice that bit by bit, four times where much is sent."""
 _STREAMS = "streams.yaml"
 _PLAIN = Framing()
 _CALL = {"model": "gemini-3.5-flash", "input": "Hello"}
@@ -156,7 +156,7 @@ class Case:
 
     @property
     def uncut(self) -> "Case":
-        """The same, cut within no text; itself where it never was. At offsets it stays: such bodies are long."""
+        """The same, cut within no text; itself if it never was. At offsets it stays: such bodies are long."""
         if not any(reply.cut_in for reply in self.replies):
             return self
         return replace(self, replies=tuple(replace(one, cut_in=()) for one in self.replies))

@@ -40,13 +40,14 @@ _METHODS = {"create": "POST", "get": "GET", "cancel": "POST", "delete": "DELETE"
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """One thing that is not as it must be; exchange and event say where it shows."""
+    """One thing that is not as it must be; exchange and event say where it shows, harm what it does."""
 
     message: str
     requirement: str = ""
     exchange: int | None = None
     event: int | None = None
     side: str = "response"
+    harm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,8 @@ def _ending(case: Case, act: Act, delivered: Delivered) -> Iterator[Miss]:
         handed = [value for value in delivered.values if isinstance(value, dict)]
         if expect.error.get("event") and any(value.get("event_type") == "error" for value in handed):
             return
-        yield Miss(f"the call failed, and the client tells a success{_shown_text(last)}")
+        message = f"the call failed, and the client tells a success{_shown_text(last)}"
+        yield Miss(message, harm="false success")
     elif expect.ending == "end" and delivered.ending == "error":
         refused = act.seen and act.seen[-1].answer.status >= 400
         how = f"was answered with HTTP {act.seen[-1].answer.status}" if refused else "succeeded"

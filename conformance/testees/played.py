@@ -184,7 +184,7 @@ class Played:
 def _verdict(case: Case, miss: Miss, first: int, trace: Trace) -> Verdict:
     blamed = SENDS if case.judges == DELIVERS and miss.side == "request" else case.judges
     requirement = registry()[miss.requirement or blamed]
-    harm = case.harm or ("leak" if miss.requirement == KEYS else "")
+    harm = case.harm or miss.harm or ("leak" if miss.requirement == KEYS else "")
     number = first + (miss.exchange or 0)
     stream = trace.calls[number].stream if number < len(trace.calls) else None
     known = stream is not None and all(event.json is not UNREADABLE for event in stream.payloads)

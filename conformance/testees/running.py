@@ -7,8 +7,8 @@
     more = run.closing_lines()
 
 `begin` is what keeps every lane of a driver busy while somebody waits for one case after the other, as pytest
-does. One whose cuts could not be confirmed is played again, twice at most: a busy machine reads late. What is
-to be said of the driver itself, and the coverage, comes last.
+does. One of which nothing is clear is played again, with more time, twice at most: a busy machine reads late.
+What is to be said of the driver itself, and the coverage, comes last.
 
 What fails with cuts at certain places is played without them as well, and what fails with a short time-out
 with a longer one: only what cuts and time-outs are the reason of is blamed on them.
@@ -46,9 +46,11 @@ __all__ = ["ClientRun", "run_cases", "subjects_of", "testee_line"]
 _GRACE_S = 3.0
 _RETRIES_S = 30.0
 """What a client that retries may take beyond its time-out, which may be that of one attempt."""
-_TRIES = 3
-_PATIENCE_MS = 10_000
-"""What a short time-out shows must show with this one too: a busy machine starts late."""
+_PATIENCE = (1, 2, 4)
+"""How much longer each try of a case is given, which is tried again while nothing is clear."""
+_SHORT_MS = 10_000
+_MORE = 5
+"""What a short time-out shows must show with so much longer a one, too: a busy machine starts late."""
 
 
 def subjects_of(files: Iterable[Path], words: Sequence[str] = ()) -> list[Subject]:
@@ -149,13 +151,13 @@ class ClientRun:
         if missing := self._missing(subject):
             return [case_line(subject, "not-applicable", problem=missing)]
         start = time.monotonic()
-        for _ in range(_TRIES):
+        for patience in _PATIENCE:
             played = self._begun_as(subject)
             try:
-                self._play_once(subject, played)
-                if isinstance(subject, Case) and played.hasty:
+                self._play_once(_with_time(subject, patience), played)
+                if played.hasty:
                     played = self._begun_as(subject)
-                    self._play_once(replace(subject, timeout_ms=_PATIENCE_MS), played)
+                    self._play_once(_with_time(subject, _MORE), played)
                 if isinstance(subject, Case) and played.found:
                     played.unshown = played.unshown or self._fails_uncut(subject)
             except TesteeBroken as error:
@@ -252,11 +254,11 @@ class ClientRun:
         told, log = json.dumps([last, *delivered.events]), self._testee.log
         found = list(misses(act, delivered, told=told, log=log, closed=closed, capabilities=capabilities))
         paced = act.case.expect.ending == "end" and not act.case.lockstep
-        if paced and _timed_out(delivered) and self._stage.still_sending(act):
+        if paced and _timed_out(delivered) and (self._stage.still_sending(act) or _was_busy(act, delivered)):
             played.unclear = "the time-out came while the answer was still on its way, piece by piece"
             found = [one for one in found if isinstance(one, Miss) and one.requirement == KEYS]
         missed = any(isinstance(one, Miss) for one in found)
-        played.hasty |= missed and _timed_out(delivered) and act.case.timeout_ms < _PATIENCE_MS
+        played.hasty |= missed and _timed_out(delivered) and act.case.timeout_ms < _SHORT_MS
         self._stage.close(act)
         played.add(act, found)
 
@@ -297,5 +299,16 @@ def _call_of(act: Act, api_version: str) -> Message:
     return {**call, "cancel": dict(case.cancel)} if case.cancel else call
 
 
+def _with_time(subject: Subject, times: int) -> Subject:
+    """Give a case so many times its time."""
+    return replace(subject, timeout_ms=times * subject.timeout_ms) if isinstance(subject, Case) else subject
+
+
 def _timed_out(delivered: Delivered) -> bool:
     return delivered.ending == "hung" or delivered.last.get("kind") == "timeout"
+
+
+def _was_busy(act: Act, delivered: Delivered) -> bool:
+    """Whether events were still handed over in the last fifth of the time."""
+    last_ms = delivered.events[-1].get("at_ms") if delivered.events else None
+    return isinstance(last_ms, int | float) and last_ms > 0.8 * act.case.timeout_ms

@@ -76,7 +76,11 @@ def test_other_words_are_another_fault() -> None:
     assert fingerprint("the member 'type' is missing") != fingerprint("the member 'text' is missing")
 
 
-@given(st.lists(st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.text())), min_size=2))
+@given(
+    st.lists(
+        st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.text())), min_size=2, max_size=20
+    )
+)
 def test_what_was_lost_does_not_count(events: list[dict[str, object]]) -> None:
     """Whatever an event holds, however long: its loss reads the same."""
     found = event_misses([{"x": 1}, *events], [{"x": 1}])

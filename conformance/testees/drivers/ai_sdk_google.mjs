@@ -35,7 +35,7 @@ const OPTIONS = [
   "background",
   "service_tier",
   "response_modalities",
-  "labels",
+  ...(Number.parseInt(version) < 4 ? [] : ["labels"]),
 ];
 const SETTINGS = ["temperature", "top_p", "top_k", "seed", "stop_sequences", "max_output_tokens"];
 const THINKING = ["thinking_level", "thinking_summaries"];
