@@ -5,19 +5,22 @@ Plain `nox` is what CI runs: no network beyond the package registry, no key. The
     nox -s bench
     nox -s agreement
     nox -s mutants
+    nox -s "clients(google-genai-3)"
     nox -s matrix
     nox -s mutation -- --seed 7
 """
 
 import json
 from pathlib import Path
+from typing import Any
 
 import nox
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHON = "3.11"
-MATRIX = json.loads(Path("tests/clients/matrix.json").read_text(encoding="utf-8"))
-"""What the matrix is made of: the name of a bundled driver, and its packages; those of npm are pinned."""
+PINNED = json.loads(Path("tests/clients/pins.json").read_text(encoding="utf-8"))
+"""The clients that people use: the name of a bundled driver, exact packages, the file of known failures."""
+KNOWN = Path("tests/clients/known").resolve()
 
 nox.options.default_venv_backend = "uv|virtualenv"
 
@@ -93,22 +96,14 @@ def agreement(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON, default=False)
-@nox.parametrize(
-    ("client", "package"),
-    [
-        nox.param("google-genai", ["google-genai>=3,<4"], id="google-genai-3"),
-        nox.param("google-genai", ["google-genai>=2,<3"], id="google-genai-2"),
-        nox.param("litellm", ["litellm"], id="litellm"),
-        nox.param("@google/genai", [], id="npm-google-genai-3"),
-        nox.param("@google/genai-2", [], id="npm-google-genai-2"),
-        nox.param("@ai-sdk/google", [], id="npm-ai-sdk-google-4"),
-        nox.param("@ai-sdk/google-3", [], id="npm-ai-sdk-google-3"),
-    ],
-)
-def clients(session: nox.Session, client: str, package: list[str]) -> None:
-    """Real clients against the reference server; those of npm need node."""
-    session.install("-e.", *package)
-    session.run("python", "-m", "tests.clients.run", "--client", client, "--folder", session.create_tmp())
+@nox.parametrize("pinned", [nox.param(one, id=one["id"]) for one in PINNED])
+def clients(session: nox.Session, pinned: dict[str, Any]) -> None:
+    """One client and version: it fails as it is known to, and in nothing else. Those of npm need node."""
+    known = str(KNOWN / pinned["known"])
+    _install(session, pinned["packages"])
+    session.run(
+        "gemini-conformance", "client", "--testee", pinned["testee"], "--known", known, *session.posargs
+    )
 
 
 @nox.session(python=PYTHON, default=False)
@@ -120,19 +115,24 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON, default=False)
-@nox.parametrize(
-    ("client", "packages"),
-    [nox.param(entry["client"], entry["packages"], id=entry["id"]) for entry in MATRIX],
-)
-def matrix(session: nox.Session, client: str, packages: list[str]) -> None:
-    """All client cases against the clients that people use, through the bundled drivers."""
-    folder = session.create_tmp()
-    session.install("-e.", *([] if client.startswith("@") else packages))
-    session.chdir(folder)
-    if client.startswith("@"):
+def matrix(session: nox.Session) -> None:
+    """The newest of all clients side by side, as a page and as JSON; npm's need node."""
+    newest = [one for one in PINNED if one["newest"]]
+    to = Path(".gemini-conformance/matrix").resolve()
+    _install(session, sorted({package for one in newest for package in one["packages"]}))
+    options = [f"--testee={one['testee']}" for one in newest]
+    options += [f"--known={one['testee']}={KNOWN / one['known']}" for one in newest]
+    session.run("gemini-conformance", "matrix", *options, "--to", str(to), *session.posargs)
+
+
+def _install(session: nox.Session, packages: list[str]) -> None:
+    """Install clients, those of npm in a folder of the session, which is where they are looked for."""
+    of_npm = [package for package in packages if "==" not in package]
+    session.install("-e.", *(package for package in packages if package not in of_npm))
+    session.chdir(session.create_tmp())
+    if of_npm:
         Path("package.json").write_text('{"private": true}\n', encoding="utf-8")
-        session.run("npm", "install", "--no-audit", "--no-fund", "--silent", *packages, external=True)
-    session.run("gemini-conformance", "client", "--testee", client, *session.posargs)
+        session.run("npm", "install", "--no-audit", "--no-fund", "--silent", *of_npm, external=True)
 
 
 @nox.session(python=PYTHON, default=False)

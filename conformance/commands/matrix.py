@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from conformance.commands.clients import (
@@ -60,9 +61,10 @@ def run(options: argparse.Namespace) -> int:
     selected(files, options.only or ())
     folder = Path(options.to)
     known = dict(map(_known, options.known))
-    records, codes = {}, set()
+    records: dict[str, Path] = {}
+    codes: set[int] = set()
     for name, command in commands.items():
-        path = folder / f"{re.sub(r'[^0-9a-z.]+', '-', name.lower()).strip('-')}.ndjson"
+        path = folder / f"{_file_name(name, {one.stem for one in records.values()})}.ndjson"
         start = time.monotonic()
         try:
             output, code = run_client(
@@ -85,6 +87,12 @@ def run(options: argparse.Namespace) -> int:
     if records:
         _write(folder, matrix_of(records))
     return next((code for code in (3, 4, 2, 1, 5) if code in codes), 0)
+
+
+def _file_name(name: str, taken: set[str]) -> str:
+    """Make a name for a file, such as google-genai-2 where @google/genai comes after google-genai."""
+    stem = re.sub(r"[^0-9a-z.]+", "-", name.lower()).strip("-")
+    return next(one for one in (stem, *(f"{stem}-{number}" for number in count(2))) if one not in taken)
 
 
 def _named(text: str) -> tuple[str, list[str]]:

@@ -4,9 +4,9 @@ r"""The same cases through several clients, side by side: one row a case, one co
     print("\n".join(markdown(matrix)))
 
 A cell tells the outcome and leads to the line of the record where its trace begins. Where the documents are
-silent a case has no outcome of its own: its cells tell what each client does, and that they differ if they
-do. What clients leave out of what they hand over is a table, and no failure. `schemas/harness/matrix.json`
-describes the document.
+silent a case has no outcome of its own: its cells tell what each client does, where they differ. What clients
+leave out of what they hand over is a table, and no failure. The page shows what somebody may want to read;
+the document has everything, as `schemas/harness/matrix.json` describes it.
 """
 
 import json
@@ -21,6 +21,7 @@ from conformance.report.record import Line, our_version
 __all__ = ["markdown", "matrix_of"]
 
 FORMAT = 1
+_POINTERS = 12
 _SIGNS = {
     "pass": "pass",
     "fail": "**fail**",
@@ -124,7 +125,7 @@ def _cell(case: Line, place: str) -> dict[str, Any]:
 
 
 def markdown(matrix: Mapping[str, Any]) -> Iterator[str]:
-    """The matrix as a page: sums, rows in which somebody does not pass, what differs, what is left out."""
+    """The matrix as a page: sums, rows in which somebody fails, what differs, what is left out."""
     names = [column["name"] for column in matrix["testees"]]
     yield "# Clients side by side"
     yield ""
@@ -137,8 +138,7 @@ def markdown(matrix: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield f"## {family}"
         yield ""
-        alike = len(rows) - len(shown)
-        yield f"{alike} of {len(rows)} cases pass for everyone who takes part."
+        yield " ".join(_said(rows, shown))
         if shown:
             yield ""
             yield from _table(["case", "requirement", *names], [_cells(row, names) for row in shown])
@@ -164,21 +164,40 @@ def _sums(columns: list[Any]) -> Iterator[str]:
 
 def _worth_showing(row: Mapping[str, Any]) -> bool:
     outcomes = {cell["outcome"] for cell in row["cells"].values()}
-    return row["silent"] or not outcomes <= {"pass", "not-applicable"}
+    return row["differs"] or not outcomes <= {"pass", "not-applicable", "not-observed"}
+
+
+def _said(rows: list[Any], shown: list[Any]) -> Iterator[str]:
+    judged = [row for row in rows if not row["silent"]]
+    silent = [row for row in rows if row["silent"]]
+    if judged:
+        alike = sum(row not in shown for row in judged)
+        yield f"{alike} of {len(judged)} cases pass for everyone of whom something was seen."
+    if silent:
+        differ = sum(row["differs"] for row in silent)
+        yield f"In {len(silent)} the documents do not say what is right; in {differ} of these clients differ."
 
 
 def _cells(row: Mapping[str, Any], names: list[str]) -> list[str]:
-    cells = [_sign(row, row["cells"].get(name)) for name in names]
-    return [f"`{row['subject']}` {_plain(row['title'])}", f"[{row['requirement']}]({row['source']})", *cells]
+    told = [cell["observed"].split(", ") for cell in row["cells"].values() if cell["observed"]]
+    same = set(told[0]).intersection(*told[1:]) if told else set()
+    cells = [_sign(row, row["cells"].get(name), same) for name in names]
+    name = f"`{row['subject']}` {_plain(row['title'])}"
+    return [f"{name} *They differ.*" if row["differs"] else name, _requirement(row), *cells]
 
 
-def _sign(row: Mapping[str, Any], cell: Mapping[str, Any] | None) -> str:
+def _requirement(row: Mapping[str, Any]) -> str:
+    return f"[{row['requirement']}]({row['source']})"
+
+
+def _sign(row: Mapping[str, Any], cell: Mapping[str, Any] | None, same: set[str]) -> str:
+    """Write a cell; of what clients do only that in which they are not the same."""
     if cell is None:
         return ""
-    if row["silent"] and cell["outcome"] != "not-applicable":
-        word = f"{'differs: ' if row['differs'] else ''}{_plain(cell['observed'])}"
-    else:
-        word = _SIGNS[cell["outcome"]]
+    word = _SIGNS[cell["outcome"]]
+    if row["differs"] and cell["outcome"] in ("pass", "not-observed"):
+        own = [part for part in cell["observed"].split(", ") if part not in same]
+        word = _plain(", ".join(own)) or "the rest alone"
     tip = "; ".join(finding["message"] for finding in cell["findings"]) or cell["problem"]
     title = f' "{_plain(tip)[:160]}"' if tip else ""
     return f"[{word}]({cell['trace']}{title})"
@@ -189,11 +208,14 @@ def _losses(losses: list[Any]) -> Iterator[str]:
         yield ""
         yield "## What is left out of what is handed over"
         yield ""
-        rows = [
-            [loss["testee"], f"`{loss['event_type']}`", ", ".join(f"`{_plain(p)}`" for p in loss["pointers"])]
-            for loss in losses
-        ]
+        rows = [[loss["testee"], f"`{loss['event_type']}`", _shortened(loss["pointers"])] for loss in losses]
         yield from _table(["client", "event", "members"], rows)
+
+
+def _shortened(pointers: list[str]) -> str:
+    shown = ", ".join(f"`{_plain(pointer)}`" for pointer in pointers[:_POINTERS])
+    more = len(pointers) - _POINTERS
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _table(head: list[str], rows: list[list[str]]) -> Iterator[str]:

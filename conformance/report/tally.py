@@ -67,6 +67,7 @@ class Tally:
     findings: by outcome, requirement (or message, where nothing could be seen) and subject.
     drift: what the contract does not know, with how often it was seen.
     wrongly_known: what is wrong with the list of known failures.
+    losses: what a client does not hand on, by type of event and pointer, with how often that was seen.
     requests: the request of each exchange, for sending it again.
     coverage: which kinds, words and fields of the schemas were shown.
     """
@@ -82,6 +83,7 @@ class Tally:
     testees: list[Line] = field(default_factory=list)
     wrongly_known: list[Line] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    losses: Counter[tuple[str, str]] = field(default_factory=Counter)
     requests: dict[tuple[str, int], Any] = field(default_factory=dict)
     coverage: Coverage = field(default_factory=Coverage)
 
@@ -106,6 +108,8 @@ class Tally:
                 self.drift[f"{line['schema'].removeprefix('interactions/')}: {line['message']}"] += 1
             case "scenario" | "file" | "case" | "testee" | "known" as kind:
                 getattr(self, _LISTS[kind]).append(line)
+            case "loss":
+                self.losses.update((line["event_type"], pointer) for pointer in line["pointers"])
             case "exchange":
                 self.requests[line["subject"], line["exchange"]] = line["request"]
             case "coverage":

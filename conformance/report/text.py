@@ -217,6 +217,8 @@ def render_client(tally: Tally, *, verbose: bool) -> Iterator[str]:
     yield from render_drift(tally)
     yield "cases"
     yield from _cases_in_full(tally) if verbose else _families(tally)
+    yield from _silent(tally, verbose=verbose)
+    yield from _losses(tally, verbose=verbose)
     if tally.judged:
         yield "requirements"
         yield from render_requirements(tally) if verbose else render_areas(tally)
@@ -229,6 +231,27 @@ def _cases_in_full(tally: Tally) -> Iterator[str]:
     width = max((len(line["subject"]) for line in tally.cases), default=0)
     for line in tally.cases:
         yield f"    {line['outcome']:<14} {line['subject']:<{width}}  {line['title']}"
+
+
+def _silent(tally: Tally, *, verbose: bool) -> Iterator[str]:
+    """Where the documents do not say what is right: with `verbose` what the client does."""
+    told = [line for line in tally.cases if line.get("silent") and line["observed"]]
+    if told:
+        more = "" if verbose else " (-v shows what this client does)"
+        yield f"choices: in {_count(len(told), 'case')} the documents do not say what is right{more}"
+        if verbose:
+            width = max(len(line["subject"]) for line in told)
+            yield from (f"    {line['subject']:<{width}}  {printable(line['observed'])}" for line in told)
+
+
+def _losses(tally: Tally, *, verbose: bool) -> Iterator[str]:
+    """What the client does not hand on: with `verbose` each member."""
+    if tally.losses:
+        kinds = ", ".join(sorted({kind for kind, _ in tally.losses}))
+        more = "" if verbose else " (-v shows which)"
+        yield f"left out: {_count(len(tally.losses), 'member')} of {kinds}; not a failure{more}"
+        if verbose:
+            yield from (f"    {times}×  {kind} {name}" for (kind, name), times in tally.losses.most_common())
 
 
 def _families(tally: Tally) -> Iterator[str]:

@@ -58,6 +58,7 @@ class Delivered:
     writes: how many went out, the head included.
     confirmed, unconfirmed: before how many of them the peer was seen to have read all the others, or was not;
         the first has nothing before it.
+    unread: before how many of the last ones in a row it was not.
     whole: whether the answer went out to its planned end.
     left: whether the peer closed the connection before that, or while the server had nothing more to send.
     """
@@ -66,6 +67,7 @@ class Delivered:
     writes: int = 0
     confirmed: int = 0
     unconfirmed: int = 0
+    unread: int = 0
     whole: bool = False
     left: bool = False
 
@@ -110,8 +112,10 @@ async def deliver(script: "Script", plan: Plan, wire: Wire, gate: Gate, delivere
             if plan.confirm and delivered.writes:
                 if await confirmed(wire, kernel):
                     delivered.confirmed += 1
+                    delivered.unread = 0
                 else:
                     delivered.unconfirmed += 1
+                    delivered.unread += 1
             if plan.lockstep:
                 await gate.passed()
             await wire.send(data)

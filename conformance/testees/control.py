@@ -387,7 +387,7 @@ def main(client: type[ControlClient] = ControlClient, name: str = "control") -> 
 
     operations = [f"interactions.{word}" for word in ("create", "get", "cancel", "delete")]
     capabilities = ["stream", "cancel", "timeout", "headers", "retries", "resume"]
-    capabilities += ["events", "text", "calls", "usage"]
+    capabilities += ["events", "text", "output_text", "calls", "usage"]
     ready = {
         "name": name,
         "version": version("httpx2"),

@@ -27,6 +27,8 @@ __all__ = ["DELIVERS", "SENDS", "Conversation", "Turn"]
 
 SENDS = "IX-CREATE-042"
 DELIVERS = "IX-SDK-009"
+_MOST = 10
+"""Requests of a call: a client may look at an interaction before it deletes it, or while it waits for it."""
 _PATH = re.compile(r"/\w+/interactions(?:/(?P<id>[^/]+)(?P<verb>/cancel)?)?")
 
 
@@ -125,10 +127,14 @@ def _expectation(call: ScenarioCall, *, stream: bool) -> Expectation:
     if call.expect.http != 200:
         told: Mapping[str, Any] = {"status": call.expect.http}
         refused = 400 <= call.expect.http < 500
-        return Expectation(ending="error", error=told, requests=(0 if refused else 1, 1), sends=False)
+        least = 0 if refused else 1
+        return Expectation(ending="error", error=told, requests=(least, _MOST), once=True, sends=False)
     if call.expect.error is not None or '"event"' in call.headers.get(HEADER, ""):
-        return Expectation(ending="error", error={"event": True}, events="prefix")
-    return Expectation(ending="end", events="sent" if stream else "any", usage=True)
+        return Expectation(
+            ending="error", error={"event": True}, events="prefix", requests=(1, _MOST), once=True
+        )
+    events = "sent" if stream else "any"
+    return Expectation(ending="end", events=events, usage=True, requests=(1, _MOST), once=True)
 
 
 def _needs(call: ScenarioCall) -> Iterator[str]:

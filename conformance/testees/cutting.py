@@ -335,4 +335,5 @@ def _differs(uncut: Sequence[Trial], trial: Trial) -> str:
 
 
 def _is_late(trial: Trial) -> bool:
+    """Whether time was up, which may be the fault of a busy machine: then it has to show again."""
     return trial.delivered.ending == "hung" or trial.delivered.last.get("kind") == "timeout"

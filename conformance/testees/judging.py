@@ -13,7 +13,7 @@ than the API has. What they came for, the text, the arguments of a call and the 
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -40,13 +40,14 @@ _METHODS = {"create": "POST", "get": "GET", "cancel": "POST", "delete": "DELETE"
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """One thing that is not as it must be; exchange and event say where it shows."""
+    """One thing that is not as it must be; exchange and event say where it shows, harm what it does."""
 
     message: str
     requirement: str = ""
     exchange: int | None = None
     event: int | None = None
     side: str = "response"
+    harm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def _expected(
             yield Miss(message, exchange=len(act.seen) - 1, event=number)
             return
         case _:
-            yield from _ending(case, delivered)
+            yield from _ending(case, act, delivered)
             yield from _told(case, act, delivered, capabilities)
     if "events" in capabilities:
         yield from _handed_over(case, act, delivered)
@@ -124,20 +125,26 @@ def _waited(case: Case, act: Act, delivered: Delivered) -> bool:
 # What the client's user sees.
 
 
-def _ending(case: Case, delivered: Delivered) -> Iterator[Miss]:
+def _ending(case: Case, act: Act, delivered: Delivered) -> Iterator[Miss]:
     expect, last = case.expect, delivered.last
     if expect.ending == "error" and delivered.ending == "end":
         handed = [value for value in delivered.values if isinstance(value, dict)]
         if expect.error.get("event") and any(value.get("event_type") == "error" for value in handed):
             return
-        yield Miss(f"the call failed, and the client tells a success{_shown_text(last)}")
+        message = f"the call failed, and the client tells a success{_shown_text(last)}"
+        yield Miss(message, harm="false success")
     elif expect.ending == "end" and delivered.ending == "error":
-        shown = ascii(str(last.get("message"))[:200])
-        yield Miss(
-            f"the call succeeded, and the client tells an error of the kind {last.get('kind')}: {shown}"
-        )
-    elif delivered.ending == "error" and expect.error:
+        refused = act.seen and act.seen[-1].answer.status >= 400
+        how = f"was answered with HTTP {act.seen[-1].answer.status}" if refused else "succeeded"
+        message = ascii(str(last.get("message"))[:200])
+        yield Miss(f"the call {how}, and the client tells an error of the kind {last.get('kind')}: {message}")
+    elif delivered.ending == "error" and _came_as_told(expect.error, act):
         yield from _error(expect.error, last)
+
+
+def _came_as_told(error: Mapping[str, Any], act: Act) -> bool:
+    """Whether our server has answered what is expected, and not refused a request that is wrong itself."""
+    return bool(act.seen) and error.get("status") in (None, act.seen[-1].answer.status)
 
 
 def _shown_text(last: Mapping[str, Any]) -> str:
@@ -205,10 +212,12 @@ def _told(case: Case, act: Act, delivered: Delivered, capabilities: frozenset[st
     if delivered.ending != "end":
         return
     text = last.get("text")
+    wanted = expect.output_text if "output_text" in capabilities else None
+    wanted = expect.text if wanted is None else wanted
     if expect.no_null and "text" in capabilities and text is None:
-        yield Miss(f"the text is {_text(str(expect.text))}, and the client gives none")
-    if expect.text is not None and isinstance(text, str) and text != expect.text:
-        yield Miss(f"the text is {_text(expect.text)}, and the client gives {_text(text)}")
+        yield Miss(f"the text is {_text(str(wanted))}, and the client gives none")
+    if wanted is not None and isinstance(text, str) and text != wanted:
+        yield Miss(f"the text is {_text(wanted)}, and the client gives {_text(text)}")
     if expect.calls is not None and isinstance(last.get("calls"), list):
         yield from _calls(expect.calls, last["calls"])
     if expect.usage and isinstance(last.get("usage"), dict):
@@ -308,7 +317,7 @@ def _requests(case: Case, act: Act) -> Iterator[Miss]:
             f"{wanted} {'is' if most == 1 else 'are'} right here, and {len(seen)} arrived", side="request"
         )
     for number, one in enumerate(seen):
-        if case.expect.once and one.request.method == "GET":
+        if case.expect.once and one.request.method == "GET" and case.operation != "get":
             continue
         for message in _request(case, act, one):
             yield Miss(message, exchange=number, side="request")
@@ -360,19 +369,48 @@ def _differences(wanted: Mapping[str, Any], sent: Any) -> Iterator[str]:
     for name, value in wanted.items():
         if name not in sent:
             yield f"{name} was given to the call and is not in the request"
-        elif name == "input" and is_subset(_as_steps(value), _as_steps(sent[name])):
             continue
-        elif not is_subset(value, sent[name]):
-            place, one, other = difference({name: value}, {name: sent[name]})
+        same = _SAME.get(name, _as_it_is)
+        one, other = same(value), same(sent[name])
+        if not is_subset(one, other):
+            if not isinstance(value, list) or not isinstance(sent[name], list):
+                one, other = value, sent[name]
+            place, one, other = difference({name: one}, {name: other})
             yield f"{place} is {shown(one)} in the call, and {shown(other)} in the request"
 
 
-def _as_steps(given: Any) -> Any:
-    """Give an input as steps: a text, a block, and blocks are what the user says."""
-    blocks = [{"type": "text", "text": given}] if isinstance(given, str) else given
-    blocks = blocks if isinstance(blocks, list) else [blocks]
+def _as_steps(given: Any) -> list[Any]:
+    """Give an input as steps: a text, a block, and blocks are what the user says.
+
+    The result of a function is a step of its own, and the service takes it within what the user says too.
+    """
+    blocks = [{"type": "text", "text": given}] if isinstance(given, str) else _as_list(given)
     kinds = {str(block.get("type")) for block in blocks if isinstance(block, dict)}
-    return [{"type": "user_input", "content": blocks}] if kinds <= _BLOCKS else blocks
+    if kinds <= _BLOCKS:
+        return [{"type": "user_input", "content": blocks}]
+    return [step for block in blocks for step in _with_results_of_their_own(block)]
+
+
+def _with_results_of_their_own(step: Any) -> Iterator[Any]:
+    content = step.get("content") if isinstance(step, dict) and step.get("type") == "user_input" else None
+    said = _as_list(content)
+    results = [block for block in said if isinstance(block, dict) and block.get("type") == "function_result"]
+    yield from results
+    if not results or len(results) < len(said):
+        yield {**step, "content": [block for block in said if block not in results]} if results else step
+
+
+def _as_list(given: Any) -> list[Any]:
+    """Give one of something as a list of it."""
+    return given if isinstance(given, list) else [given]
+
+
+def _as_it_is(given: Any) -> Any:
+    return given
+
+
+_SAME: Mapping[str, Callable[[Any], Any]] = {"input": _as_steps, "response_format": _as_list}
+"""What may be written in several ways, and how to write it in one."""
 
 
 def leaks(act: Act, told: str, log: str) -> Iterator[Miss]:

@@ -45,6 +45,8 @@ class Played:
     calls: what the client was asked for, act by act.
     happened: what it did, in words that can be compared.
     unclear: why nothing follows from what was seen. unseen: nothing that the case expects could be compared.
+    unshown: what goes wrong without a cut as well, so that nothing is shown of cuts.
+    hasty: the client gave up so early that a busy machine may be the reason.
     fault: how the driver failed. unsayable: what the client has no way to say.
     blind: why the harness saw nothing. problem: why a conversation ended early.
     again: the options of the command that shows the same again.
@@ -60,6 +62,8 @@ class Played:
     happened: str = ""
     unclear: str = ""
     unseen: bool = False
+    unshown: str = ""
+    hasty: bool = False
     blind: str = ""
     ending: str = ""
     fault: str = ""
@@ -114,6 +118,8 @@ class Played:
             return [self.line("error", self.blind, exit_code=3)], frozenset()
         if problem := self.fault or self.unsayable:
             return [self.line("untestable" if self.fault else "not-applicable", problem)], frozenset()
+        if self.unshown and not any(miss.requirement for _, miss, _ in self.found):
+            return [self.line("not-observed", f"without a cut as well: {self.unshown}")], frozenset()
         exchanges = [exchange for act in self.acts for exchange in act.exchanges()]
         trace = Trace.of(exchanges, self.name)
         report = judge(trace, parties=("client",))
@@ -188,7 +194,7 @@ class Played:
 def _verdict(case: Case, miss: Miss, first: int, trace: Trace) -> Verdict:
     blamed = SENDS if case.judges == DELIVERS and miss.side == "request" else case.judges
     requirement = registry()[miss.requirement or blamed]
-    harm = case.harm or ("leak" if miss.requirement == KEYS else "")
+    harm = case.harm or miss.harm or ("leak" if miss.requirement == KEYS else "")
     number = first + (miss.exchange or 0)
     stream = trace.calls[number].stream if number < len(trace.calls) else None
     known = stream is not None and all(event.json is not UNREADABLE for event in stream.payloads)

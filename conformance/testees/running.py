@@ -7,8 +7,11 @@
     more = run.closing_lines()
 
 `begin` is what keeps every lane of a driver busy while somebody waits for one case after the other, as pytest
-does. One whose cuts could not be confirmed is played again, twice at most: a busy machine reads late. What is
-to be said of the driver itself, and the coverage, comes last.
+does. One of which nothing is clear is played again, with more time, twice at most: a busy machine reads late.
+What is to be said of the driver itself, and the coverage, comes last.
+
+What fails with cuts at certain places is played without them as well, and what fails with a short time-out
+with a longer one: only what cuts and time-outs are the reason of is blamed on them.
 """
 
 import json
@@ -17,6 +20,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -42,7 +46,11 @@ __all__ = ["ClientRun", "run_cases", "subjects_of", "testee_line"]
 _GRACE_S = 3.0
 _RETRIES_S = 30.0
 """What a client that retries may take beyond its time-out, which may be that of one attempt."""
-_TRIES = 3
+_PATIENCE = (1, 2, 4)
+"""How much longer each try of a case is given, which is tried again while nothing is clear."""
+_SHORT_MS = 10_000
+_MORE = 5
+"""What a short time-out shows must show with so much longer a one, too: a busy machine starts late."""
 
 
 def subjects_of(files: Iterable[Path], words: Sequence[str] = ()) -> list[Subject]:
@@ -156,29 +164,44 @@ class ClientRun:
     def _play(self, subject: Subject) -> list[Line]:
         if missing := self._missing(subject):
             return [case_line(subject, "not-applicable", problem=missing)]
-        for _ in range(_TRIES):
-            lines = self._play_once(subject)
+        start = time.monotonic()
+        for patience in _PATIENCE:
+            played = self._begun_as(subject)
+            try:
+                self._play_once(_with_time(subject, patience), played)
+                if played.hasty:
+                    played = self._begun_as(subject)
+                    self._play_once(_with_time(subject, _MORE), played)
+                if isinstance(subject, Case) and played.found:
+                    played.unshown = played.unshown or self._fails_uncut(subject)
+            except TesteeBroken as error:
+                return [played.line("untestable", str(error), hint=error.hint, exit_code=4)]
+            played.seconds = time.monotonic() - start
+            lines, branches = played.lines(self._stage.unasked)
             if lines[0]["outcome"] != "inconclusive":
                 break
-        return lines
-
-    def _play_once(self, subject: Subject) -> list[Line]:
-        start = time.monotonic()
-        with self._lock:
-            number = next(self._numbers)
-        played = Played(subject, f"key-{number}-of-a-case", again=self._again)
-        try:
-            if isinstance(subject, Case):
-                self._play_case(subject, played)
-            else:
-                self._play_conversation(subject, played)
-        except TesteeBroken as error:
-            return [played.line("untestable", str(error), hint=error.hint, exit_code=4)]
-        played.seconds = time.monotonic() - start
-        lines, branches = played.lines(self._stage.unasked)
         with self._lock:
             self._branches |= branches
         return lines
+
+    def _begun_as(self, subject: Subject) -> Played:
+        """Begin anew, with a key that no other play has."""
+        with self._lock:
+            return Played(subject, f"key-{next(self._numbers)}-of-a-case", again=self._again)
+
+    def _play_once(self, subject: Subject, played: Played) -> None:
+        if isinstance(subject, Case):
+            self._play_case(subject, played)
+        else:
+            self._play_conversation(subject, played)
+
+    def _fails_uncut(self, case: Case) -> str:
+        """Say what is wrong in a case whose answers are cut when they are not: that has another reason."""
+        if case.uncut is case:
+            return ""
+        plain = self._begun_as(case)
+        self._play_once(case.uncut, plain)
+        return plain.found[0][1].message if plain.found else ""
 
     def _missing(self, subject: Subject) -> str:
         """Say what the client would need for a case and does not declare; empty when it has everything."""
@@ -198,7 +221,9 @@ class ClientRun:
         delivered = self._ask(act, played)
         asks = case.expect.closes or "connection" in case.observe
         self._conclude(act, delivered, played, closed=not asks or self._stage.left(act))
-        if case.cuts and not played.found and not played.fault:
+        if case.cuts and played.found:
+            played.unshown = played.found[0][1].message
+        elif case.cuts and not played.fault:
             self._cut(case, played)
 
     def _cut(self, case: Case, played: Played) -> None:
@@ -212,7 +237,7 @@ class ClientRun:
             played.acts.clear()
             played.add(report.finding.act, [Miss(report.finding.message)])
         elif report.uncut:
-            played.found = [(played.acts[0], Miss(report.uncut), 0)]
+            played.unshown = report.uncut
         elif report.unconfirmed:
             played.unclear = (
                 f"{report.unconfirmed} of {report.calls} calls have cuts that could not be confirmed"
@@ -243,13 +268,15 @@ class ClientRun:
             reason = str(last.get("reason") or last["pointer"])[:200]
             played.unsayable = f"the client has no way to say it: {reason}"
         capabilities = self._testee.words("capabilities")
-        played.unseen |= "events" not in capabilities and act.case.expect.is_blind(last)
+        played.unseen |= act.case.expect.is_blind(last, capabilities)
         told, log = json.dumps([last, *delivered.events]), self._testee.log
         found = list(misses(act, delivered, told=told, log=log, closed=closed, capabilities=capabilities))
         paced = act.case.expect.ending == "end" and not act.case.lockstep
-        if paced and _timed_out(delivered) and self._stage.still_sending(act):
+        if paced and _timed_out(delivered) and (self._stage.still_sending(act) or _was_busy(act, delivered)):
             played.unclear = "the time-out came while the answer was still on its way, piece by piece"
             found = [one for one in found if isinstance(one, Miss) and one.requirement == KEYS]
+        missed = any(isinstance(one, Miss) for one in found)
+        played.hasty |= missed and _timed_out(delivered) and act.case.timeout_ms < _SHORT_MS
         self._stage.close(act)
         played.add(act, found)
 
@@ -290,5 +317,16 @@ def _call_of(act: Act, api_version: str) -> Message:
     return {**call, "cancel": dict(case.cancel)} if case.cancel else call
 
 
+def _with_time(subject: Subject, times: int) -> Subject:
+    """Give a case so many times its time."""
+    return replace(subject, timeout_ms=times * subject.timeout_ms) if isinstance(subject, Case) else subject
+
+
 def _timed_out(delivered: Delivered) -> bool:
     return delivered.ending == "hung" or delivered.last.get("kind") == "timeout"
+
+
+def _was_busy(act: Act, delivered: Delivered) -> bool:
+    """Whether events were still handed over in the last fifth of the time."""
+    last_ms = delivered.events[-1].get("at_ms") if delivered.events else None
+    return isinstance(last_ms, int | float) and last_ms > 0.8 * act.case.timeout_ms

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["Act", "Seen", "Stage"]
 
 _KEPT = 50
+_UNREAD = 5
+"""So many waits of a second each, one after the other, say that a client reads no more."""
 _LONG_TEXT = "A long text, größer als manche Grenze. " * 25_000
 
 
@@ -112,8 +114,7 @@ class Act:
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of its call, with what was prepared."""
-        told = {name: _filled(value, self.values) for name, value in self.case.arguments.items()}
-        return {name: value for name, value in told.items() if value != ""}
+        return {name: _filled(value, self.values) for name, value in self.case.arguments.items()}
 
     def exchanges(self) -> list[Exchange]:
         """Give what was seen as exchanges; without the origin, which is gone when people read of it."""
@@ -264,11 +265,11 @@ class Stage:
         return sum(one.unconfirmed for one in self.ledger.deliveries(act.key) if not one.left)
 
     def still_sending(self, act: Act) -> bool:
-        """Whether a client left a delivery before its end though it read all the time."""
+        """Whether a client left a delivery before its end, and read it till then, however slowly."""
         found = self.ledger.deliveries(act.key)
-        return any(not one.whole and not one.unconfirmed for one in found)
+        return any(not one.whole and one.unread < _UNREAD for one in found)
 
-    def left(self, act: Act, limit_s: float = 3.0) -> bool:
+    def left(self, act: Act, limit_s: float = 10.0) -> bool:
         """Wait until the client has closed the connection of a planned delivery; False when it does not."""
         end = time.monotonic() + limit_s
         while time.monotonic() < end:

@@ -43,9 +43,11 @@ def test_where_the_documents_are_silent_the_cells_say_that_clients_differ(matrix
     assert not rows["a/x"]["differs"]
     assert rows["a/y"]["differs"]
     page = "\n".join(markdown(matrix))
-    assert "[differs: end, 1 request](one.ndjson#L2)" in page
-    assert "[differs: error, 3 requests](two.ndjson#L3)" in page
-    assert "1 of 2 cases pass for everyone who takes part." in page
+    assert "`a/y` A \\| title *They differ.*" in page
+    assert "[end, 1 request](one.ndjson#L2)" in page
+    assert "[error, 3 requests](two.ndjson#L3)" in page
+    assert "1 of 1 cases pass for everyone of whom something was seen." in page
+    assert "In 1 the documents do not say what is right; in 1 of these clients differ." in page
 
 
 def test_what_is_left_out_is_a_table(matrix: dict[str, Any]) -> None:

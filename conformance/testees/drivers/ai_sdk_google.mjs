@@ -35,11 +35,11 @@ const OPTIONS = [
   "background",
   "service_tier",
   "response_modalities",
-  "labels",
+  ...(Number.parseInt(version) < 4 ? [] : ["labels"]),
 ];
 const SETTINGS = ["temperature", "top_p", "top_k", "seed", "stop_sequences", "max_output_tokens"];
 const THINKING = ["thinking_level", "thinking_summaries"];
-const CHOICES = { auto: "auto", any: "required", none: "none" };
+const CHOICES = { auto: "auto", any: "required" }; // its "none" sends no tools, which is another request
 const TOOLS = {
   google_search: [],
   url_context: [],
@@ -72,6 +72,7 @@ function generationConfig(config, settings, options) {
 }
 
 function toolsOf(tools, google) {
+  if (!tools.length) refuse("/tools"); // to the SDK that is the same as none
   const made = tools.map((told, place) => {
     const { type, ...more } = told;
     if (type === "function") {
@@ -103,7 +104,7 @@ const textOf = (content, pointer) => {
 
 const outputOf = ({ result, is_error: failed }, pointer) => {
   if (typeof result === "string") return { type: failed ? "error-text" : "text", value: result };
-  if (!Array.isArray(result) || failed) return { type: failed ? "error-json" : "json", value: result };
+  if (!Array.isArray(result) || failed) refuse(pointer); // of other values it sends a text
   return { type: "content", value: textOf(result, pointer) };
 };
 

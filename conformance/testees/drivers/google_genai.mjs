@@ -11,7 +11,10 @@ const READY = {
   version,
   source: "https://github.com/googleapis/js-genai",
   operations: ["interactions.create", "interactions.get", "interactions.cancel", "interactions.delete"],
-  capabilities: ["stream", "cancel", "timeout", "headers", "retries", "resume", "events", "text", "usage"],
+  capabilities: [
+    ...["stream", "cancel", "timeout", "headers", "retries", "resume"],
+    ...["events", "text", "output_text", "usage"],
+  ],
   max_in_flight: 8,
 };
 

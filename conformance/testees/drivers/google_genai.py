@@ -56,7 +56,7 @@ def main() -> None:
         "runtime": f"python {sys.version.split()[0]}",
         "source": "https://github.com/googleapis/python-genai",
         "operations": [f"interactions.{word}" for word in ("create", "get", "cancel", "delete")],
-        "capabilities": "stream cancel timeout headers retries resume events text usage".split(),
+        "capabilities": "stream cancel timeout headers retries resume events text output_text usage".split(),
         "max_in_flight": 8,
     }
     drive(ready, answer)
@@ -67,7 +67,7 @@ def _http_options(call: Message) -> Message:
     if call.get("headers"):
         options["headers"] = call["headers"]
     if call["retries"] == "off":
-        options["retry_options"] = {"attempts": 1}
+        options["retry_options"] = {"attempts": 0}  # version 2 takes it for the number of retries
     return options
 
 

@@ -105,6 +105,14 @@ class _WithMark(EventDecoder):
         return super().decode(chunk, final=final)
 
 
+class _MarkOfTheFirstChunk(EventDecoder):
+    """Drops the byte order mark where the first chunk holds all of it."""
+
+    def decode(self, chunk: bytes, *, final: bool = False) -> str:
+        self._begun = self._begun or not chunk.startswith(codecs.BOM_UTF8)
+        return super().decode(chunk, final=final)
+
+
 class _EmptyBlocks(EventDecoder):
     """Hands over blocks without data."""
 
@@ -218,6 +226,12 @@ class KeepsTheMark(_Decoding):
     """Does not drop the byte order mark."""
 
     decodes = _WithMark
+
+
+class LooksForTheMarkInOneRead(_Decoding):
+    """Keeps a byte order mark that is cut."""
+
+    decodes = _MarkOfTheFirstChunk
 
 
 class HandsOverEmptyBlocks(_Decoding):
