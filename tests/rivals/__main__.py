@@ -1,12 +1,12 @@
 """How many of the wrong servers other tools catch, side by side with ours.
 
-    python -m tests.rivals --results FILE.ndjson --to FILE.json -n 2 --sample 150 --limit 20
+    python -m tests.rivals --results FILE.ndjson --to FILE.json -n 2 --sample 100
 
 Every mutant that is no equivalent is served to each tool, and so is the right server, whose findings do not
 count. The results are kept a line a mutant, with a folder `FILE.work` beside them: started again, the run
 goes on where it was. Mutants come in an order drawn from the seed, so that whatever is done is a fair sample.
-`--to` writes the figures as JSON, and beside it the table as Markdown. Schemathesis runs by the clock: a busy
-machine takes cases from it.
+`--to` writes the figures as JSON, and beside it the table as Markdown. Every tool runs to its end, or to its
+first new finding; one that is not over after 180 seconds has a problem in the results.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--to", metavar="FILE.json", help="where the figures go; the table goes beside them")
     parser.add_argument("--only", default="", metavar="WORD", help="mutants whose name or area holds it")
     parser.add_argument("--sample", type=int, metavar="N", help="so many, drawn from the seed; default: all")
-    parser.add_argument("--limit", type=float, default=20.0, metavar="S", help="of schemathesis, a mutant")
+    parser.add_argument("--limit", type=float, default=180.0, metavar="S", help="of a tool, a server")
     parser.add_argument("-n", dest="processes", type=int, default=1, metavar="N", help="how many processes")
     return parser.parse_args(arguments)
 

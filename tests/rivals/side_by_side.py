@@ -28,7 +28,7 @@ __all__ = ["Beside", "on_a_mutant", "on_mutants", "on_the_right_server", "standi
 
 SEED = 7
 """Of the servers, of schemathesis, and of the order of the mutants."""
-_RIGHT_RUNS = 3
+_RIGHT_RUNS = 2
 
 Findings = dict[str, list[str]]
 
@@ -66,10 +66,10 @@ def standing(mutate: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def on_the_right_server(available: Iterable[Tool], work: Path) -> Findings:
-    """What each tool finds wrong with the right server, in three runs; it has to get through at least one.
+    """What each tool finds wrong with the right server, in two runs.
 
     Raises:
-        RuntimeError: a tool is not there, or none of its runs could be read.
+        RuntimeError: a run was not over in time, or has no report.
     """
     found: Findings = {}
     for tool in available:
@@ -77,8 +77,9 @@ def on_the_right_server(available: Iterable[Tool], work: Path) -> Findings:
         for _ in range(_RIGHT_RUNS):
             with serving(answering=Service(SEED)) as server:
                 runs.append(run_tool(tool, server.url, work / f"right-{tool.name}", right=True))
-        if all(run.problem for run in runs):
-            raise RuntimeError(f"{tool.name} against the right server: {runs[-1].problem}")
+        for run in runs:
+            if run.problem:
+                raise RuntimeError(f"{tool.name} against the right server: {run.problem}")
         found[tool.name] = sorted({finding for run in runs for finding in run.findings})
     return found
 

@@ -99,7 +99,7 @@ def markdown(data: Line) -> str:
     told = [
         *_table(heads, rows),
         "",
-        f"{versions}; seed {data['seed']}; schemathesis has {data['limit_s']:g} s a mutant.",
+        f"{versions}; seed {data['seed']}; no tool may take longer than {data['limit_s']:g} s for a server.",
         f"Of ours, {data['all']['ours_red']} are red, the others warn.",
     ]
     told += [f"Alarm of {name} on the right server: {one}." for name in names for one in data["right"][name]]

@@ -129,16 +129,26 @@ def test_a_mutant_that_cannot_take_a_request_answers_as_the_right_server(
     assert (service.asked, service.met, service.crashes) == (1, 0, 1)
 
 
-def test_a_tool_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
-    """Nothing of it is left, and it has caught nothing."""
+def test_a_tool_that_hangs_is_ended_with_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it does not listen to an interrupt."""
+    monkeypatch.setattr("tests.rivals.tools._GRACE_S", 0.5)
     script = (
-        "import subprocess, time; print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
+        "import signal, subprocess, time; signal.signal(signal.SIGINT, signal.SIG_IGN);"
+        "print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
     )
-    tool = small("hangs", script, limit_s=2.0)
-    told = run_tool(tool, "http://127.0.0.1:9", tmp_path, right=False)
-    assert told.problem == "it was not over after 2 s"
+    told = run_tool(small("hangs", script, limit_s=1.0), "", tmp_path, right=False)
+    assert told.problem == "it was not over after 1 s"
     (child,) = told.findings
     assert gone(int(child))
+
+
+def test_a_tool_that_takes_too_long_may_tell_what_it_has(tmp_path: Path) -> None:
+    """It is interrupted first."""
+    script = "import time\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('found-before')"
+    told = run_tool(small("slow", script, limit_s=1.0), "", tmp_path, right=False)
+    assert (told.problem, *told.findings) == ("it was not over after 1 s", "found-before")
 
 
 def gone(process: int) -> bool:
