@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing in the results, then show all of them."""
     options = _options(arguments)
     results = Path(options.results)
-    available = tools(options.limit)
+    available = {name: one for name, one in tools(options.limit).items() if name in options.tools}
     facts = {
         "seed": SEED,
         "limit_s": options.limit,
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         work.mkdir(parents=True)
         header, done = {**facts, "right": on_the_right_server(available.values(), work)}, []
     elif {key: header[key] for key in facts} != facts:
-        print(f"{results} is of other versions, seed or limit: remove it, or name another", file=sys.stderr)  # noqa: T201
+        print(f"{results} is of other tools, versions or limits: remove it, or name another", file=sys.stderr)  # noqa: T201
         return 2
     _write(results, [header, *done])
     wanted = chosen(options.only, options.sample)
@@ -77,6 +77,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--to", metavar="FILE.json", help="where the figures go; the table goes beside them")
     parser.add_argument("--only", default="", metavar="WORD", help="mutants whose name or area holds it")
+    parser.add_argument("--tools", nargs="+", default=["ours", "schemathesis", "llm-comply"], metavar="NAME")
     parser.add_argument("--sample", type=int, metavar="N", help="so many, drawn from the seed; default: all")
     parser.add_argument("--limit", type=float, default=180.0, metavar="S", help="of a tool, a server")
     parser.add_argument("-n", dest="processes", type=int, default=1, metavar="N", help="how many processes")

@@ -117,7 +117,7 @@ def on_a_mutant(mutant: Mutant, available: Iterable[Tool], right: Findings, work
 def on_mutants(
     mutants: Sequence[Mutant], *, limit_s: float, right: Findings, work: Path, processes: int = 1
 ) -> Iterator[dict[str, Any]]:
-    """Run every tool against every mutant, in so many processes; give the lines in order."""
+    """Run the tools that met the right server against every mutant; give the lines in order."""
     job = partial(_job, limit_s=limit_s, right=right, work=work)
     names = [one.name for one in mutants]
     if processes == 1:
@@ -130,4 +130,5 @@ def on_mutants(
 
 def _job(name: str, *, limit_s: float, right: Findings, work: Path) -> dict[str, Any]:
     mutant = next(one for one in read_mutants() if one.name == name)
-    return on_a_mutant(mutant, tools(limit_s).values(), right, work)
+    available = tools(limit_s)
+    return on_a_mutant(mutant, [available[tool] for tool in right], right, work)
