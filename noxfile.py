@@ -8,6 +8,7 @@ Plain `nox` is what CI runs: no network beyond the package registry, no key. The
     nox -s "clients(google-genai-3)"
     nox -s matrix
     nox -s mutation -- --seed 7
+    nox -s rivals
 """
 
 import json
@@ -136,7 +137,9 @@ def _install(session: nox.Session, packages: list[str]) -> None:
 
 
 @nox.session(python=PYTHON, default=False)
-def rival(session: nox.Session) -> None:
-    """The tests of llm-comply against the reference server."""
-    session.install("-e.", "llm-comply")
-    session.run("python", "-m", "tests.clients.rival")
+def rivals(session: nox.Session) -> None:
+    """How many of the wrong servers schemathesis and llm-comply catch: 45 minutes, or `-- --sample 60`."""
+    session.install("-e.", "schemathesis>=4.32", "llm-comply")
+    to = session.create_tmp()
+    results = ("--results", f"{to}/rivals.ndjson", "--to", f"{to}/rivals.json")
+    session.run("python", "-m", "tests.rivals", "-n", "2", *results, *session.posargs)
