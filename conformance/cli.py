@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; give its exit code."""
     _open_closed_streams()
     try:
-        with _ended_by_sigterm():
+        with _ended_by_sigterm(for_good=arguments is None):
             code = _command(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
     except ConformanceError as error:
@@ -80,8 +80,11 @@ class _Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Leave the block at SIGTERM as at ctrl-C; once, since `timeout` sends it twice."""
+def _ended_by_sigterm(*, for_good: bool) -> Iterator[None]:
+    """Leave the block at SIGTERM as at ctrl-C; once, since `timeout` sends it twice.
+
+    for_good: the process ends with the command, and hears no more of it meanwhile.
+    """
     came = False
 
     def end(*_: object) -> None:
@@ -102,7 +105,8 @@ def _ended_by_sigterm() -> Iterator[None]:
             raise _Terminated from None
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if not (came and for_good):
+            signal.signal(signal.SIGTERM, before)
 
 
 def _command(given: list[str]) -> int:

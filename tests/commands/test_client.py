@@ -260,8 +260,9 @@ def test_nothing_is_left_after_sigterm(options: list[str]) -> None:
             break
         time.sleep(0.05)
     time.sleep(0.3)
-    for _ in range(2):
+    for _ in range(5):
         run.send_signal(signal.SIGTERM)
+        time.sleep(0.02)
     _, told = run.communicate(timeout=20)
     assert (run.returncode, told.splitlines()[-1]) == (143, "terminated")
     assert gone(int(Path("pid").read_text()))

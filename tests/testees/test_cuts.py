@@ -1,5 +1,6 @@
 """Random cuts: where they are drawn, how they are made fewer, and what they find in clients."""
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from conformance.server import serving
 from conformance.testees import running
 from conformance.testees.case import Case, read_cases
 from conformance.testees.cuts import draw_cuts, fewest, shown_cut
-from conformance.testees.cutting import CutReport, Cutter, fuzz_cuts
+from conformance.testees.cutting import CutReport, Cutter, fuzz_cuts, shares
 from conformance.testees.difference import difference
 from conformance.testees.process import Delivered, Testee
 from conformance.testees.running import run_cases
@@ -347,6 +348,28 @@ def test_a_run_in_which_the_faulty_client_survives_is_an_error(
         line = next(run_cases(testee, [TEXT]))
     assert (line["outcome"], line["exit_code"]) == ("error", 3)
     assert "survived" in line["problem"]
+
+
+def test_a_run_makes_as_many_calls_as_it_is_told_in_all(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fifteen for six cases are three, three, three, two, two and two; one case alone has them all."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(running, "Cutter", partial(Cutter, control=CONTROL))
+    assert main(["client", "--only", "cuts/", "--cuts", "15", "--format", "json", "--", *CONTROL]) == 3
+    told = [
+        line["problem"] for line in json.loads(capsys.readouterr().out)["lines"] if line["type"] == "case"
+    ]
+    assert [problem.rpartition("survived ")[2] for problem in told] == ["all 3 calls"] * 3 + [
+        "all 2 calls"
+    ] * 3
+    assert main(["client", "--only", "cuts/text", "--cuts", "15", "--", *CONTROL]) == 3
+    assert "survived all 15 calls" in capsys.readouterr().out
+
+
+def test_few_calls_leave_no_case_without_one() -> None:
+    """A case that is not cut at all would pass."""
+    assert set(shares(read_cases(), 1).values()) == {1}
 
 
 def test_cuts_that_nobody_can_confirm_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
