@@ -35,6 +35,7 @@ __all__ = [
     "ConformanceError",
     "DataFolderMissing",
     "DriverUnknown",
+    "FileBroken",
     "KeyMissing",
     "KnownBroken",
     "MutantBroken",
@@ -70,6 +71,19 @@ class ConformanceError(Exception):
     def hint(self) -> str:
         """The next action of the person who reads the error; empty when there is none."""
         return ""
+
+
+@dataclass(eq=False)
+class FileBroken(ConformanceError):
+    """A file of somebody's makes no sense at some place; where is empty for the whole file."""
+
+    file: str
+    where: str
+    problem: str
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return _told(self.file, self.where, self.problem)
 
 
 @dataclass(eq=False)
@@ -216,16 +230,8 @@ class RecordBroken(ConformanceError):
 
 
 @dataclass(eq=False)
-class OpenapiUnusable(ConformanceError):
+class OpenapiUnusable(FileBroken):
     """A document cannot be compared: not OpenAPI, no interactions, a reference that leads nowhere."""
-
-    file: str
-    where: str
-    problem: str
-    exit_code: ClassVar[int] = 2
-
-    def __str__(self) -> str:
-        return _told(self.file, self.where, self.problem)
 
     @property
     def hint(self) -> str:
@@ -233,16 +239,8 @@ class OpenapiUnusable(ConformanceError):
 
 
 @dataclass(eq=False)
-class ScenarioBroken(ConformanceError):
+class ScenarioBroken(FileBroken):
     """A scenario file is not a scenario, or its parts do not fit together."""
-
-    file: str
-    where: str
-    problem: str
-    exit_code: ClassVar[int] = 2
-
-    def __str__(self) -> str:
-        return _told(self.file, self.where, self.problem)
 
     @property
     def hint(self) -> str:
@@ -344,17 +342,8 @@ class AddressRefused(ConformanceError):
 
 
 @dataclass(eq=False)
-class CaseBroken(ConformanceError):
+class CaseBroken(FileBroken):
     """A file of client cases is none, or a case in it makes no sense."""
-
-    file: str
-    where: str
-    problem: str
-    exit_code: ClassVar[int] = 2
-
-    def __str__(self) -> str:
-        place = f"{self.file} {self.where}" if self.where else self.file
-        return f"{place}: {self.problem}"
 
     @property
     def hint(self) -> str:
@@ -362,16 +351,8 @@ class CaseBroken(ConformanceError):
 
 
 @dataclass(eq=False)
-class MutantBroken(ConformanceError):
+class MutantBroken(FileBroken):
     """A file of mutants is none, or a mutant in it makes no sense."""
-
-    file: str
-    where: str
-    problem: str
-    exit_code: ClassVar[int] = 2
-
-    def __str__(self) -> str:
-        return _told(self.file, self.where, self.problem)
 
     @property
     def hint(self) -> str:
@@ -379,16 +360,8 @@ class MutantBroken(ConformanceError):
 
 
 @dataclass(eq=False)
-class KnownBroken(ConformanceError):
+class KnownBroken(FileBroken):
     """A list of known failures is none, or an entry in it makes no sense."""
-
-    file: str
-    where: str
-    problem: str
-    exit_code: ClassVar[int] = 2
-
-    def __str__(self) -> str:
-        return _told(self.file, self.where, self.problem)
 
     @property
     def hint(self) -> str:
