@@ -35,12 +35,13 @@ def main() -> None:
     genai = needed("google.genai", "google-genai")
     needed("google.genai.interactions", "google-genai>=2")  # which it would import within the first call
     sync = "--sync" in sys.argv[1:]
-    trust = {"verify": ssl.create_default_context()}  # made once: it is most of the making of a client
+    trust = {"verify": ssl.create_default_context()}  # made once: three of them are most of a client
+    both = {**trust, "ssl": trust["verify"]}  # the SDK asks for it under both names
     kept: deque[Any] = deque(maxlen=_KEPT)
 
     async def answer(call: Message, tell: Tell) -> Message:
         try:
-            options = {**_http_options(call), "client_args": trust, "async_client_args": trust}
+            options = {**_http_options(call), "client_args": trust, "async_client_args": both}
             client = genai.Client(api_key=call["api_key"], http_options=options)
             kept.append(client)
             if sync:
