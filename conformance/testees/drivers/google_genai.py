@@ -27,6 +27,8 @@ _KINDS = {
     "APIConnectionError": "transport",
     "APIError": "api",
 }
+_NO_RETRIES = {"attempts": 1, "http_status_codes": [599]}
+"""Version 2 tries again whatever `attempts` says, unless no status is worth it; nobody sends this one."""
 _STRANGE = re.compile(r"unexpected keyword argument(?:\(s\):|) '?(\w+)")
 
 
@@ -68,7 +70,7 @@ def _http_options(call: Message) -> Message:
     if call.get("headers"):
         options["headers"] = call["headers"]
     if call["retries"] == "off":
-        options["retry_options"] = {"attempts": 0}  # version 2 takes it for the number of retries
+        options["retry_options"] = _NO_RETRIES
     return options
 
 
