@@ -92,8 +92,8 @@ def run(options: argparse.Namespace) -> int:
 def _file_name(name: str, taken: set[str]) -> str:
     """Make a name for a file, such as google-genai-2 where @google/genai comes after google-genai."""
     stem = re.sub(r"[^0-9a-z.]+", "-", name.lower()).strip("-")
-    others = (f"{stem}-{number}" for number in count(2))
-    return next(one for one in chain([stem], others) if one not in taken)
+    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    return next(one for one in names if one not in taken)
 
 
 def _named(text: str) -> tuple[str, list[str]]:

@@ -75,7 +75,7 @@ class CutFinding:
     def message(self) -> str:
         """Say what happened, in one sentence."""
         shown = "; ".join(
-            f"at {cut}: {place}" for cut, place in zip(self.cuts[:4], self.places, strict=False)
+            f"at {cut}: {_quoted(place)}" for cut, place in zip(self.cuts[:4], self.places, strict=False)
         )
         more = f" and {len(self.cuts) - 4} more" if len(self.cuts) > 4 else ""
         many = "one cut" if len(self.cuts) == 1 else f"{len(self.cuts)} cuts"
@@ -84,6 +84,11 @@ class CutFinding:
             f"{many} in the answer ({shown}{more}): {self.difference} "
             f"(call {self.number} of seed {self.seed}, which had {self.drawn} cuts{once})"
         )
+
+
+def _quoted(place: str) -> str:
+    """Quote bytes, so that lists of known failures do not depend on which of several cuts was left."""
+    return '"' + place.replace('"', "'") + '"'
 
 
 @dataclass(slots=True)

@@ -137,7 +137,8 @@ def _ending(case: Case, act: Act, delivered: Delivered) -> Iterator[Miss]:
         refused = act.seen and act.seen[-1].answer.status >= 400
         how = f"was answered with HTTP {act.seen[-1].answer.status}" if refused else "succeeded"
         message = ascii(str(last.get("message"))[:200])
-        yield Miss(f"the call {how}, and the client tells an error of the kind {last.get('kind')}: {message}")
+        told = f"the call {how}, and the client tells an error of the kind {last.get('kind')}: {message}"
+        yield Miss(told, side="request" if refused else "response")
     elif delivered.ending == "error" and _came_as_told(expect.error, act):
         yield from _error(expect.error, last)
 
@@ -258,6 +259,9 @@ def parse(body: bytes) -> Any:
 
 def event_misses(sent: Sequence[Any], got: Sequence[Any], exchange: int = 0) -> Iterator[Miss | Loss]:
     """Compare events: lost, invented, out of order, changed; and those that lack members."""
+    if len(sent) > 1 and not got:
+        yield Miss(f"none of {len(sent)} events is handed over", exchange=exchange, event=0)
+        return
     left = list(enumerate(got))
     missing: list[int] = []
     places: list[int] = []

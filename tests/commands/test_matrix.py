@@ -53,3 +53,12 @@ def test_clients_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     """The bundled ones are listed."""
     assert main(["matrix"]) == 2
     assert "Bundled are google-genai" in capsys.readouterr().err
+
+
+def test_names_that_make_the_same_file_name_get_two_files() -> None:
+    """@google/genai comes after google-genai, and its record does not take the place of the other."""
+    same = f"@con/trol={shlex.join([sys.executable, '-m', 'conformance.testees.control'])}"
+    other = same.replace("@con/trol", "con-trol")
+    assert main(["matrix", "--testee", other, "--testee", same, "--to", "out", *CASES]) == 0
+    told = json.loads(Path("out/matrix.json").read_text())["testees"]
+    assert [one["record"] for one in told] == ["con-trol.ndjson", "con-trol-2.ndjson"]

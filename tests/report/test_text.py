@@ -19,7 +19,7 @@ from conformance.contract.registry import registry
 from conformance.report.record import Line
 from conformance.report.shell import curl
 from conformance.report.tally import Tally
-from conformance.report.text import render_lint, render_run, render_total
+from conformance.report.text import render_client, render_lint, render_run, render_total
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -48,6 +48,26 @@ def test_a_lint_reads_as_it_always_did() -> None:
     *page, total = render_lint(Tally.of(lines_of("lint")), verbose=False)
     assert same_as_kept("lint", page)
     assert total.endswith(" · 2 of 4 files judged")
+
+
+def silent(subject: str, observed: str) -> Line:
+    """The line of a case about which the documents are silent."""
+    told = {"subject": subject, "title": "T", "outcome": "pass", "problem": "", "observed": observed}
+    return {"type": "case", "silent": True, **told}
+
+
+def test_what_a_client_does_and_leaves_out_is_counted_and_with_verbose_told() -> None:
+    """Where the documents say nothing, and where a member does not arrive: neither is a failure."""
+    loss = {"type": "loss", "subject": "a/x", "event_type": "step.delta", "pointers": ["/index", "/event_id"]}
+    tally = Tally.of([silent("a/x", "end, 1 request"), silent("a/yy", "hung"), loss, loss])
+    brief = [*render_client(tally, verbose=False)]
+    assert (
+        "choices: in 2 cases the documents do not say what is right (-v shows what this client does)" in brief
+    )
+    assert "left out: 2 members of step.delta; not a failure (-v shows which)" in brief
+    full = [*render_client(tally, verbose=True)]
+    assert "    a/x   end, 1 request" in full
+    assert "    2×  step.delta /index" in full
 
 
 def test_counts_are_those_of_the_whole() -> None:

@@ -200,10 +200,17 @@ def test_events_that_are_narrow_and_lost_are_told_apart() -> None:
 def test_many_lost_events_are_told_once() -> None:
     """Twenty by name, and then that there are more."""
     sent = [{**SENT, "index": number} for number in range(5000)]
-    found = list(event_misses(sent, []))
+    found = list(event_misses(sent, [SENT["delta"]]))
     assert len(found) == 21
     assert isinstance(found[-1], Miss)
     assert found[-1].message == "more than 20 of 5000 events are lost"
+
+
+def test_events_of_which_none_comes_are_told_once() -> None:
+    """And not one by one."""
+    (found,) = event_misses([SENT] * 10, [])
+    assert isinstance(found, Miss)
+    assert found.message == "none of 10 events is handed over"
 
 
 NARROW = """

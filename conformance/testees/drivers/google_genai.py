@@ -27,6 +27,8 @@ _KINDS = {
     "APIConnectionError": "transport",
     "APIError": "api",
 }
+_NO_RETRIES = {"attempts": 1, "http_status_codes": [599]}
+"""Version 2 tries again whatever `attempts` says, unless no status is worth it; nobody sends this one."""
 _STRANGE = re.compile(r"unexpected keyword argument(?:\(s\):|) '?(\w+)")
 
 
@@ -35,12 +37,13 @@ def main() -> None:
     genai = needed("google.genai", "google-genai")
     needed("google.genai.interactions", "google-genai>=2")  # which it would import within the first call
     sync = "--sync" in sys.argv[1:]
-    trust = {"verify": ssl.create_default_context()}  # made once: it is most of the making of a client
+    trust = {"verify": ssl.create_default_context()}  # made once: three of them are most of a client
+    both = {**trust, "ssl": trust["verify"]}  # the SDK asks for it under both names
     kept: deque[Any] = deque(maxlen=_KEPT)
 
     async def answer(call: Message, tell: Tell) -> Message:
         try:
-            options = {**_http_options(call), "client_args": trust, "async_client_args": trust}
+            options = {**_http_options(call), "client_args": trust, "async_client_args": both}
             client = genai.Client(api_key=call["api_key"], http_options=options)
             kept.append(client)
             if sync:
@@ -67,7 +70,7 @@ def _http_options(call: Message) -> Message:
     if call.get("headers"):
         options["headers"] = call["headers"]
     if call["retries"] == "off":
-        options["retry_options"] = {"attempts": 0}  # version 2 takes it for the number of retries
+        options["retry_options"] = _NO_RETRIES
     return options
 
 
