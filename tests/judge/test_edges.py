@@ -393,5 +393,5 @@ def test_a_redacted_server_hides_no_other() -> None:
     call = {"id": "x", "type": "mcp_server_tool_call", "name": "f", "server_name": "prices", "arguments": {}}
     second = added("/0/response/body/steps/1", call)
 
-    assert "fail" not in outcomes("IX-MCP-004", "mcp", first)
-    assert "fail" in outcomes("IX-MCP-004", "mcp", first, second)
+    assert "warn" not in outcomes("IX-MCP-004", "mcp", first)
+    assert "warn" in outcomes("IX-MCP-004", "mcp", first, second)
