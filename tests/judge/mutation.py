@@ -18,10 +18,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import TypeAlias
 
 import yaml
 
@@ -30,8 +31,12 @@ SOURCES = ("conformance/judge/*.py", "conformance/wire/sse.py")
 EQUIVALENT = Path(__file__).with_name("equivalent.yaml")
 DEAD = {"killed", "timeout", "segfault"}
 LEAST = 0.9
+LIMIT_S = 3600
 
 _MUTANT = re.compile(r"(?P<of>x[_ǁ].*)__mutmut_(?:orig|\d+)")
+
+
+Key: TypeAlias = tuple[str, str, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Mutation:
 
     name: what mutmut calls it; changes with the code.
     before, after: the lines of the function that differ, as `ast.unparse` writes them.
+    nth: which of several that look alike, where a function says the same again.
     """
 
     name: str
@@ -47,11 +53,12 @@ class Mutation:
     function: str
     before: str
     after: str
+    nth: int = 1
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> Key:
         """What it is, however it is called."""
-        return (self.module, self.function, self.before, self.after)
+        return (self.module, self.function, self.before, self.after, self.nth)
 
     def __str__(self) -> str:
         lines = [f"{self.module}, {self.function}", *_marked("-", self.before), *_marked("+", self.after)]
@@ -63,7 +70,7 @@ def _marked(sign: str, text: str) -> list[str]:
 
 
 def mutations_of(path: Path) -> list[Mutation]:
-    """All mutations of a module, the same one once, those of string literals left out."""
+    """All mutations of a module, those of string literals left out."""
     from mutmut.mutation.file_mutation import mutate_file_contents
 
     name = path.relative_to(ROOT).as_posix()
@@ -80,15 +87,17 @@ def mutations_in(code: str, module: str) -> list[Mutation]:
         for node in ast.walk(ast.parse(code))
         if isinstance(node, ast.FunctionDef) and _MUTANT.fullmatch(node.name)
     }
-    found: dict[tuple[str, str, str, str], Mutation] = {}
+    found: list[Mutation] = []
+    seen: Counter[tuple[str, str, str]] = Counter()
     for name, mutant in functions.items():
         original = functions[f"{name.rpartition('__mutmut_')[0]}__mutmut_orig"]
         if name != original.name and not _is_wording(original, mutant):
             function = re.sub(r"x[_ǁ]", "", name.rpartition("__mutmut_")[0], count=1).replace("ǁ", ".")
             before, after = _difference(original, mutant)
-            mutation = Mutation(f"{module}.{name}", module, function, before, after)
-            found.setdefault(mutation.key, mutation)
-    return list(found.values())
+            seen[function, before, after] += 1
+            nth = seen[function, before, after]
+            found.append(Mutation(f"{module}.{name}", module, function, before, after, nth))
+    return found
 
 
 def _is_wording(before: ast.AST, after: ast.AST) -> bool:
@@ -142,22 +151,28 @@ def drawn(mutations: Sequence[Mutation], sample: int, seed: int) -> list[Mutatio
     """The first of them, in an order that depends on the seed and on what each of them is."""
 
     def lot(mutation: Mutation) -> str:
-        return hashlib.sha256(repr((seed, mutation.key)).encode()).hexdigest()
+        *told, nth = mutation.key
+        return hashlib.sha256(repr((seed, tuple(told) if nth == 1 else mutation.key)).encode()).hexdigest()
 
     return sorted(mutations, key=lot)[:sample]
 
 
-def equivalents(mutations: Sequence[Mutation]) -> set[tuple[str, str, str, str]]:
+def equivalents(mutations: Sequence[Mutation]) -> set[Key]:
     """The keys that are noted as equivalent.
 
     Raises:
         SystemExit: a note fits no mutation.
     """
     notes = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8"))
-    noted = {(note["module"], note["function"], note["before"], note["after"]) for note in notes}
+    noted = {
+        (note["module"], note["function"], note["before"], note["after"], note.get("nth", 1))
+        for note in notes
+    }
     stale = noted - {mutation.key for mutation in mutations}
     if stale:
-        told = "\n".join(f"  {module}, {function}: {before}" for module, function, before, _ in sorted(stale))
+        told = "\n".join(
+            f"  {module}, {function}: {before}" for module, function, before, *_ in sorted(stale)
+        )
         raise SystemExit(f"No mutation is like these notes of {EQUIVALENT.name}; take them out:\n{told}")
     return noted
 
@@ -167,7 +182,10 @@ def statuses(mutations: Sequence[Mutation], processes: int) -> dict[str, str]:
     shutil.rmtree(ROOT / "mutants", ignore_errors=True)
     names = [mutation.name for mutation in mutations]
     command = ["mutmut", "run", "--max-children", str(processes), *names]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=3600)
+    try:
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        raise SystemExit(f"mutmut took more than {LIMIT_S} s; draw fewer with --sample.") from None
     if ran.returncode:
         raise SystemExit(f"{ran.stdout[-5000:]}\n{ran.stderr[-5000:]}\nmutmut came to no end.")
     told = subprocess.check_output(["mutmut", "results", "--all", "true"], cwd=ROOT, text=True)
@@ -193,18 +211,27 @@ def main() -> None:
     sample = drawn(asked, told.sample, told.seed)
     print(f"{len(sample)} of {len(asked)} mutations, seed {told.seed}", flush=True)
     found = statuses(sample, told.processes)
+    lines, fine = verdict(sample, found, noted)
+    print(*lines, f"{time.monotonic() - began:.0f} s", sep="\n")
+    sys.exit(not fine)
+
+
+def verdict(
+    sample: Sequence[Mutation], found: Mapping[str, str], noted: Collection[Key]
+) -> tuple[list[str], bool]:
+    """What to print, and whether enough of them die and no note is out of date."""
     alive = [mutation for mutation in sample if found[mutation.name] not in DEAD]
     revived = [mutation for mutation in sample if mutation.key in noted and mutation not in alive]
     survivors = [mutation for mutation in alive if mutation.key not in noted]
-    for mutation in survivors:
-        print(f"\n{found[mutation.name]}: {mutation}")
-    for mutation in revived:
-        print(f"\nnoted as equivalent, and dies: {mutation}")
     died = len(sample) - len(alive)
     counts = ", ".join(f"{count} {status}" for status, count in Counter(found.values()).most_common())
-    print(f"\n{counts}; {len(alive) - len(survivors)} of the survivors are equivalent")
-    print(f"{died / len(sample):.1%} die, {time.monotonic() - began:.0f} s")
-    sys.exit(bool(revived) or died < LEAST * len(sample))
+    lines = [
+        *(f"\n{found[mutation.name]}: {mutation}" for mutation in survivors),
+        *(f"\nnoted as equivalent, and dies: {mutation}" for mutation in revived),
+        f"\n{counts}; {len(alive) - len(survivors)} of the survivors are equivalent",
+        f"{died / len(sample):.1%} die",
+    ]
+    return lines, not revived and died >= LEAST * len(sample)
 
 
 if __name__ == "__main__":

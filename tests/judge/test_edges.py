@@ -385,3 +385,13 @@ def test_drift_of_a_stand_in_is_none() -> None:
 
     assert judge(tier).drift == []
     assert judge(tier, closed=True).findings == []
+
+
+def test_a_redacted_server_hides_no_other() -> None:
+    """The call after it is judged, and the redacted one is not."""
+    first = put("/0/response/body/steps/0/server_name", "REDACTED")
+    call = {"id": "x", "type": "mcp_server_tool_call", "name": "f", "server_name": "prices", "arguments": {}}
+    second = added("/0/response/body/steps/1", call)
+
+    assert "warn" not in outcomes("IX-MCP-004", "mcp", first)
+    assert "warn" in outcomes("IX-MCP-004", "mcp", first, second)
