@@ -88,7 +88,7 @@ class Told:
 def run_tool(tool: Tool, url: str, work: Path, *, right: bool) -> Told:
     """Run a tool in a process group of its own, which is gone afterwards."""
     work.mkdir(parents=True, exist_ok=True)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background, and the tool would inherit it
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background; a tool inherits it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     started = time.monotonic()
     environment = {**os.environ, "PYTHONPATH": str(_ROOT), **tool.environment}
