@@ -395,3 +395,31 @@ def test_a_redacted_server_hides_no_other() -> None:
 
     assert "warn" not in outcomes("IX-MCP-004", "mcp", first)
     assert "warn" in outcomes("IX-MCP-004", "mcp", first, second)
+
+
+def test_a_text_may_be_interrupted() -> None:
+    """By a thought or a tool: then its parts are read together."""
+    steps = "/0/response/body/steps"
+    first = put(f"{steps}/1/content/0/text", '{"name":"Ada",')
+    second = [{"op": "copy", "from": f"{steps}/{number}", "path": f"{steps}/-"} for number in (0, 1)]
+    rest = put(f"{steps}/3/content/0/text", '"age":36}')
+
+    assert "fail" not in outcomes("IX-FORMAT-002", "format", first, *second, rest)
+    assert "fail" in outcomes("IX-FORMAT-002", "format", first, *second)
+
+
+@pytest.mark.parametrize(
+    ("status", "found"), [(199, []), (200, ["pass"]), (299, ["pass"]), (300, []), (399, [])]
+)
+def test_what_redirects_is_no_answer(status: int, found: list[str]) -> None:
+    """Nor is what goes before one."""
+    assert outcomes("IX-CREATE-011", "text", put("/0/response/status", status)) == found
+
+
+@pytest.mark.parametrize("place", ["1/status", "9/interaction/status"])
+def test_a_stream_spells_cancelled_with_two_ls(place: str) -> None:
+    """In its updates and at its end."""
+    wrong = put(f"/0/response/events/{place}", "canceled")
+
+    assert outcomes("IX-CANCEL-004", "background_stream") == []
+    assert outcomes("IX-CANCEL-004", "background_stream", wrong) == ["fail"]
