@@ -90,7 +90,7 @@ async def _awaited(api: Any, call: Message, tell: Tell) -> Message:
         return _end(got)
     if not _enough(call, 0):
         async for event in got:
-            if _enough(call, tell(event)):
+            if _enough(call, tell(_known(event))):
                 break
         else:
             return {"type": "end"}
@@ -104,7 +104,7 @@ def _told(api: Any, call: Message, tell: Tell) -> Message:
         return _end(got)
     if not _enough(call, 0):
         for event in got:
-            if _enough(call, tell(event)):
+            if _enough(call, tell(_known(event))):
                 break
         else:
             return {"type": "end"}
@@ -114,6 +114,11 @@ def _told(api: Any, call: Message, tell: Tell) -> Message:
 
 def _enough(call: Message, events: int) -> bool:
     return "cancel" in call and events >= call["cancel"]["after_events"]
+
+
+def _known(event: Any) -> Any:
+    """Give what came of an event whose kind the SDK does not know: version 2 has it under `raw`."""
+    return event.raw if getattr(event, "is_unknown", False) else event
 
 
 def _end(interaction: Any) -> Message:
