@@ -40,7 +40,7 @@ _CONVENIENCES = {
 }
 _OPERATIONS = frozenset(f"interactions.{name}" for name in ("create", "get", "cancel", "delete"))
 _CAPABILITIES = frozenset(
-    "stream events text calls usage cancel timeout retries resume repeat headers".split()
+    "stream events text output_text calls usage cancel timeout retries resume repeat headers".split()
 )
 _LIMIT_MS = 10_000
 

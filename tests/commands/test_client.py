@@ -29,8 +29,8 @@ def test_a_right_client_conforms(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 0, the families, the client with its version."""
     assert main(["client", "--only", "requests/", "--", *CONTROL]) == 0
     out = capsys.readouterr().out
-    assert "    requests         25: 25 pass\n" in out
-    assert "25 of 25 cases · control 2." in out
+    assert "    requests         26: 26 pass\n" in out
+    assert "26 of 26 cases · control 2." in out
     assert "seed 7" in out
 
 
