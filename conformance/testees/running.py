@@ -244,12 +244,12 @@ class ClientRun:
                 f"{unconfirmed} cuts could not be confirmed: the client may have read their parts as one"
             )
         played.ending, last = delivered.ending, delivered.last
-        played.happened = observed(act, delivered, closed=closed)
+        capabilities = self._testee.words("capabilities")
+        played.happened = observed(act, delivered, closed=closed, capabilities=capabilities)
         if delivered.ending == "fault":
             played.fault = f"the driver failed: {str(last.get('message'))[:300]}"
         if delivered.ending == "unsupported" and last.get("pointer"):
             played.unsayable = f"the client has no way to say it: {str(last.get('reason'))[:200]}"
-        capabilities = self._testee.words("capabilities")
         played.unseen |= act.case.expect.is_blind(last, capabilities)
         told, log = json.dumps([last, *delivered.events]), self._testee.log
         found = list(misses(act, delivered, told=told, log=log, closed=closed, capabilities=capabilities))
