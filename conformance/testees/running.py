@@ -261,7 +261,8 @@ class ClientRun:
                 f"{unconfirmed} cuts could not be confirmed: the client may have read their parts as one"
             )
         played.ending, last = delivered.ending, delivered.last
-        played.happened = observed(act, delivered, closed=closed)
+        capabilities = self._testee.words("capabilities")
+        played.happened = observed(act, delivered, closed=closed, capabilities=capabilities)
         if delivered.ending == "fault":
             played.fault = f"the driver failed: {str(last.get('message'))[:300]}"
         if delivered.ending == "unsupported" and last.get("pointer"):

@@ -56,8 +56,8 @@ def test_every_name_starts_a_program_that_is_there(name: str) -> None:
     """A module of ours, or a file for node in our folder."""
     program_, *rest = command_of(name)
     if program_ == "node":
-        assert Path(rest[0]).parent == FOLDER
-        assert Path(rest[0]).is_file()
+        assert Path(rest[-1]).parent == FOLDER
+        assert Path(rest[-1]).is_file()
     else:
         assert (program_, rest[0]) == (sys.executable, "-m")
         assert needed(rest[1], "gemini-conformance").main
@@ -113,6 +113,12 @@ export class GoogleGenAI {
         console.log("a client may print");
         if (asked.input === "late") throw new APIConnectionTimeoutError("too late");
         if (asked.input === "hang") await new Promise(() => {});
+        if (asked.input === "garbage")
+          return new Promise((done) => {
+            globalThis.kept = new FinalizationRegistry(done);
+            globalThis.kept.register({}, { collected: true });
+            setTimeout(() => done({ collected: false }), 8000);
+          });
         if (!asked.stream) return { asked, options, given, output_text: "Hi", usage: { total_tokens: 1 } };
         return (async function* () {
           for (let number = 1; number <= 3; number++) yield { event_type: "step.delta", number };
@@ -198,6 +204,13 @@ def test_what_hangs_is_given_up_and_hinders_nobody(genai: Testee) -> None:
     assert genai.ask(call("b"), 5).ending == "end"
     hangs.join(5)
     assert not hangs.is_alive()
+
+
+@NODE
+def test_garbage_is_collected_all_the_time(genai: Testee) -> None:
+    """What a client loses to that, such as a time-out, it loses in every run."""
+    told = genai.ask(call("a", arguments={"model": "m", "input": "garbage"}), 10).last
+    assert told["value"]["collected"]
 
 
 @NODE

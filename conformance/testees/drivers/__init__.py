@@ -40,7 +40,7 @@ def command_of(name: str) -> list[str]:
     if name in _PYTHON:
         return [sys.executable, "-m", *_PYTHON[name]]
     if name in _NODE:
-        return ["node", str(_FOLDER / _NODE[name])]
+        return ["node", "--expose-gc", str(_FOLDER / _NODE[name])]
     raise DriverUnknown(name, NAMES, next(iter(get_close_matches(name, NAMES, 1, 0.5)), ""))
 
 
