@@ -182,6 +182,8 @@ class Connection(asyncio.Protocol):
             self._reader.receive_data(data)
             if self._pieces is None:
                 self._read()
+            elif len(self._reader.trailing_data[0]) > self._limits.head:
+                self._transport.pause_reading()
         except h11.RemoteProtocolError as error:
             status = error.error_status_hint
             what = "The head of the request is too large." if status == 431 else "This is not HTTP/1.1."
@@ -192,6 +194,7 @@ class Connection(asyncio.Protocol):
         while True:
             event = self._reader.next_event()
             if event is h11.NEED_DATA:
+                self._transport.resume_reading()
                 self._invite()
                 return
             if isinstance(event, h11.Request):
@@ -236,6 +239,8 @@ class Connection(asyncio.Protocol):
         )
         answer = self._service.answer(request)
         self._last = self._reader.their_state is not h11.DONE
+        if not self._reader.trailing_data[0]:
+            self._transport.resume_reading()  # whether the client leaves can be seen again
         if asked.http_version < b"1.1":
             answer = answer.unchunked()
         self._begin(answer, bodiless=request.method == "HEAD")
@@ -333,7 +338,9 @@ class Connection(asyncio.Protocol):
         left, _ = self._reader.trailing_data
         self._next_request()
         if left:
-            # Not at once: a thousand requests in one segment must not become a thousand stack frames.
+            # What came is answered before more is read, so that a client that only sends costs no memory. Not
+            # at once: a thousand requests in one segment must not become a thousand stack frames.
+            self._transport.pause_reading()
             self._loop.call_soon(self._receive_later, left)
 
     def _receive_later(self, data: bytes) -> None:
