@@ -49,9 +49,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON)
 def tests(session: nox.Session) -> None:
-    """Our own tests."""
+    """Our own tests, those too that wait for real time-outs."""
     session.install("-e.[tests]")
-    session.run("pytest", "-n", "2", *session.posargs)
+    session.run("pytest", "-n", "2", "-m", "", *session.posargs)
 
 
 @nox.session(python=PYTHON)

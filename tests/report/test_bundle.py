@@ -148,11 +148,12 @@ TEXT = (
             {"ending": "end"},
             {"ending": "error", "kind": "transport"},
         ),
-        (
+        pytest.param(
             "holds-events-back",
             "delivery/first-event-is-not-held-back",
             {"ending": "error", "kind": "timeout", "events": []},
             {"ending": "error", "kind": "timeout", "events": TEXT[:5]},
+            marks=pytest.mark.slow,
         ),
     ],
 )

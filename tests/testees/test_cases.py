@@ -268,6 +268,7 @@ def test_without_events_what_is_handed_over_is_not_compared(
     assert ("SSE-001" in passed) == (outcome == "pass")
 
 
+@pytest.mark.slow
 def test_an_event_that_is_held_back_is_told() -> None:
     """With its number, and not as a call that failed."""
     (case,) = (case for case in read_cases() if case.id == "delivery/one-by-one")

@@ -164,6 +164,7 @@ def build(self, method, url, query, body):
 # What a busy machine does.
 
 
+@pytest.mark.slow
 def test_a_client_that_starts_late_has_not_held_an_event_back() -> None:
     """What a short time-out shows has to show with a longer one."""
     first = """

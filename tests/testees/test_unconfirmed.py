@@ -38,6 +38,7 @@ def test_a_cut_that_cannot_be_confirmed_proves_nothing(
     assert "1 inconclusive" in told
 
 
+@pytest.mark.slow
 def test_a_time_out_while_the_answer_is_on_its_way_proves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
