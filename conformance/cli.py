@@ -25,6 +25,7 @@ __all__ = ["main"]
 COMMANDS = {
     "run": "play scenarios against targets and judge what was exchanged",
     "client": "try a client, in any language, through its driver",
+    "fuzz": "hold conversations that nobody wrote, and make those that fail small",
     "matrix": "try several clients on the same cases, side by side",
     "mutants": "run wrong servers, clients and traces: does the harness see them?",
     "testee": "begin a driver for a client, or see what is missing in one",
@@ -37,7 +38,7 @@ COMMANDS = {
     "report": "show the record of a run again, or write a folder for each finding",
     "drift": "compare our contract with an OpenAPI document",
 }
-_TAKES_MORE = ("run", "client", "testee")
+_TAKES_MORE = ("run", "client", "fuzz", "testee")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 _EPILOG = """exit codes: 0 conforms, 1 findings, 2 wrong call, 3 fault of the harness,
 4 a client that cannot be driven, 5 not enough evidence

@@ -166,8 +166,18 @@ def histories_hold_the_input(trace: Trace) -> Iterator[Verdict]:
             continue
         if any(step.get("type") == "user_input" for step in call.steps):
             yield kept(call)
-        else:
+        elif not _begins_with_results(call, maker_of(trace, call)):
             yield broken(call, "/steps", "no step is a user_input")
+
+
+def _begins_with_results(call: Call, made: Call | None) -> bool:
+    """Whether what a get tells was asked for with the results of tools, and with nothing of a user's."""
+    if made is None:
+        return str(call.steps[0].get("type")).endswith("_result")
+    given = made.asked.get("input")
+    return isinstance(given, list) and all(
+        isinstance(step, dict) and str(step.get("type")).endswith("_result") for step in given
+    )
 
 
 def streams_are_read_on_request(trace: Trace) -> Iterator[Verdict]:

@@ -12,6 +12,7 @@ Source: https://ai.google.dev/gemini-api/docs/streaming
 
 from collections.abc import Iterable, Iterator
 
+from conformance.judge.stored import maker_of
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.trace import UNREADABLE, Call, Document, Event, Stream, Trace, is_placeholder
 
@@ -217,7 +218,9 @@ def completed_leaves_steps_out(trace: Trace) -> Iterator[Verdict]:
 def completed_tells_usage(trace: Trace) -> Iterator[Verdict]:
     """`interaction.completed` of a foreground stream carries usage (IX-STREAM-037)."""
     for call in trace.calls:
-        if call.stream is None or (isinstance(call.asked, dict) and call.asked.get("background")):
+        made = maker_of(trace, call) if call.operation == "get" else call
+        asked = made.asked if made is not None else None
+        if call.stream is None or (isinstance(asked, dict) and asked.get("background")):
             continue
         for event in call.stream.named("interaction.completed"):
             match event.json:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from conformance.errors import UsageRefused
 from conformance.report import serve
 from conformance.report.findings import Told, findings
@@ -29,6 +31,7 @@ __all__ = ["write_bundle"]
 
 _MARK = "bundle.json"
 _TOLD = ("error", "fail", "untestable", "warn")
+_SCENARIO = "found.scenario.yaml"
 _LONGEST_NAME = 60
 
 
@@ -202,7 +205,10 @@ def _finish(folder: _Folder, header: Line) -> None:
         shutil.copyfile(serve.__file__, path / "serve.py")
     if "call" in contents.summary:
         (path / "call.json").write_text(_json(contents.summary["call"]), encoding="utf-8")
-    if contents.curls and header["command"] == "run":
+    if "scenario" in contents.summary:
+        text = yaml.safe_dump(contents.summary["scenario"], sort_keys=False, allow_unicode=True, width=110)
+        (path / _SCENARIO).write_text(text, encoding="utf-8")
+    if contents.curls and header["command"] in ("run", "fuzz"):
         lines = [
             "#!/usr/bin/env bash",
             "# Sends the requests again; -i shows the status and the headers.",

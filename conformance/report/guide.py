@@ -191,7 +191,13 @@ def _requests(contents: Contents) -> Iterator[str]:
         yield ""
         yield from fenced("gemini-conformance serve --port PORT", "sh")
         yield ""
-    if contents.summary.get("file"):
+    if "scenario" in contents.summary:
+        target = contents.summary["target"]
+        command = ["gemini-conformance", "run", "found.scenario.yaml", "--target", target]
+        yield "With gemini-conformance, which takes the ids from the answers:"
+        yield ""
+        yield from fenced(shlex.join(command), "sh")
+    elif contents.summary.get("file"):
         file, target = contents.summary["file"], ["--target", contents.summary["target"]]
         ours = file.startswith("scenarios/")
         name = file.rpartition("/")[2].removesuffix(".scenario.yaml")
@@ -208,6 +214,8 @@ def _files(contents: Contents) -> Iterator[str]:
     for number, below in contents.exchanges.items():
         yield f"- `{below}request.json`, `{below}request.bin`, `{below}response.json`, `{below}response.bin`:"
         yield f"  exchange {number}, without credentials; `.bin` files are the bytes of the bodies"
+    if "scenario" in contents.summary:
+        yield "- `found.scenario.yaml`: the conversation as data, which `gemini-conformance run` plays"
     if contents.serves:
         yield "- `serve.py` with `serve.json`: sends the answers again, Python 3.8 or later"
     for name, size in contents.shortened.items():

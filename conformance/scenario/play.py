@@ -22,7 +22,7 @@ from conformance.scenario.target import Target
 from conformance.wire.exchange import Exchange, Request
 from conformance.wire.trace import Call, Trace
 
-__all__ = ["REVISION", "Miss", "Played", "play"]
+__all__ = ["REVISION", "Miss", "Played", "bind_values", "build_request", "play"]
 
 REVISION = "2026-05-20"
 """The `Api-Revision` that the quickstart sends with /v1beta."""
@@ -77,7 +77,7 @@ def play(scenario: Scenario, target: Target, *, api_version: str = "v1beta") -> 
         played.trace = Trace.of(exchanges, scenario.id)
         seen = played.trace.calls[-1]
         played.misses += [Miss(call.name, seen.position, miss) for miss in misses_of(call.expect, seen)]
-        unbound = _bind(call, seen, values)
+        unbound = bind_values(call, seen, values)
         if unbound:
             played.stopped = unbound
             break
@@ -133,7 +133,7 @@ def _query_value(value: Any) -> str:
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
-def _bind(call: ScenarioCall, seen: Call, values: dict[str, Any]) -> str:
+def bind_values(call: ScenarioCall, seen: Call, values: dict[str, Any]) -> str:
     """Bind what a call names from its answer; say why it cannot be bound, or nothing."""
     events = [event.json for event in seen.stream.payloads] if seen.stream is not None else None
     sources = (

@@ -45,6 +45,7 @@ __all__ = [
     "Targets",
     "cassette_path",
     "checked_target",
+    "is_loopback",
     "judge_played",
     "run_scenario",
     "targets_of",
@@ -196,7 +197,7 @@ def checked_url(url: str) -> str:
             "a target is an address alone, without a name, a query or a fragment",
             "Put the key into an environment variable and name it with --key-env.",
         )
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise UsageRefused(
             f"{url} is not HTTPS", "The key would cross the network in the clear; use https://."
         )
@@ -211,7 +212,7 @@ def _split(url: str) -> SplitResult | None:
     return None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
