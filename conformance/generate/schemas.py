@@ -8,7 +8,8 @@ in what is not, in the terms of `contract.validation.Drift`. hypothesis-jsonsche
 knows drafts 4 to 7, no schema in another file, no recursion, and fails with hypothesis 6.170.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from hypothesis import strategies as st
@@ -17,8 +18,10 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from conformance.contract.store import SchemaStore, contract
 from conformance.contract.validation import kinds_of
 from conformance.generate import values
+from conformance.generate.choices import Choices
+from conformance.generate.goals import MANY, Goal
 
-__all__ = ["DriftKind", "followed", "instances"]
+__all__ = ["DriftKind", "Drawing", "Special", "followed", "instances"]
 
 DriftKind: TypeAlias = Literal["field", "value", "variant"]
 
@@ -39,7 +42,7 @@ def instances(
 
 @st.composite
 def _instances(draw: DrawFn, name: str, drift: frozenset[DriftKind], depth: int, store: SchemaStore) -> Any:
-    return _Drawing(draw, drift, store).value(name, store.schema(name), depth)
+    return Drawing(Choices(draw), store, drift=drift).value(name, store.schema(name), depth)
 
 
 def followed(store: SchemaStore, name: str, schema: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -51,17 +54,49 @@ def followed(store: SchemaStore, name: str, schema: Mapping[str, Any]) -> tuple[
     return target, found
 
 
-class _Drawing:
-    """Draws one value, from the schema down to its leaves."""
+class Drawing:
+    """Draws values, from the schema down to its leaves.
 
-    def __init__(self, draw: DrawFn, drift: frozenset[DriftKind], store: SchemaStore) -> None:
-        self._draw = draw
+    special: what is drawn in another way than its schema says, or corrected after it: by the name of a schema
+    (`interactions/content_image`), of a member of it (`interactions/tool_function/name`), or of a member
+    wherever it stands (`*/url`).
+    toward: what is taken where there is a choice; see `goals`.
+    most: how many optional members an object has.
+    """
+
+    def __init__(
+        self,
+        choices: Choices,
+        store: SchemaStore,
+        *,
+        drift: frozenset[DriftKind] = frozenset(),
+        special: "Mapping[str, Special]" = MappingProxyType({}),
+        toward: Goal = MappingProxyType({}),
+        most: int = _MOST_FIELDS,
+    ) -> None:
+        self.choices = choices
+        self._draw = choices.draw
         self._drift = drift
         self._store = store
+        self._special = special
+        self._toward = toward
+        self._most = most
+
+    def named(self, name: str, depth: int) -> Any:
+        """Draw a value of a schema by its name, in the special way if there is one."""
+        if name in self._special:
+            return self._special[name](self, depth)
+        return self.plain(name, depth)
+
+    def plain(self, name: str, depth: int) -> Any:
+        """Draw a value of a schema by its name, as its schema says."""
+        return self.value(name, self._store.schema(name), depth)
 
     def value(self, name: str, schema: Mapping[str, Any], depth: int) -> Any:
         """Draw a value of a schema that stands in the file `name`."""
         match schema:
+            case {"$ref": str(reference)} if "required" not in schema:
+                return self.named(self._store.resolve(name, reference), depth)
             case {"$ref": _}:
                 return self.value(*followed(self._store, name, schema), depth)
             case {"const": value}:
@@ -69,13 +104,17 @@ class _Drawing:
             case {"oneOf": _}:
                 return self._of_union(name, schema, depth)
             case {"anyOf": [*branches]}:
-                return self.value(name, self._draw(st.sampled_from(branches)), depth)
+                taken = self._toward.get(id(schema))
+                return self.value(
+                    name, branches[taken] if isinstance(taken, int) else self.choices.of(branches), depth
+                )
             case {"if": {"required": [*members]}}:
                 return self._of_case(name, schema, members, depth)
             case {"x-open-enum": [*words]}:
-                return self._word(words)
+                taken = self._toward.get(id(schema))
+                return taken if isinstance(taken, str) else self._word(words)
             case {"type": [*types]}:
-                return self.value(name, {**schema, "type": self._draw(st.sampled_from(types))}, depth)
+                return self.value(name, {**schema, "type": self.choices.of(types)}, depth)
             case {"type": "object"}:
                 return self._object(name, schema, depth)
             case {"type": "array"}:
@@ -84,11 +123,12 @@ class _Drawing:
 
     def _of_union(self, name: str, schema: Mapping[str, Any], depth: int) -> Any:
         kinds = kinds_of(self._store, name, schema)
-        if "variant" in self._drift and self._open_ended(name, schema) and self._draw(_SELDOM):
+        if "variant" in self._drift and self._open_ended(name, schema) and self.choices.one_in(3):
             fresh = values.NAMES.filter(lambda kind: kind not in kinds)
             return {**self._draw(values.OBJECTS), schema["discriminator"]["propertyName"]: self._draw(fresh)}
-        numbers = list(dict.fromkeys(kinds.values()))
-        return self.value(name, schema["oneOf"][self._draw(st.sampled_from(numbers))], depth)
+        taken = self._toward.get(id(schema))
+        number = taken if isinstance(taken, int) else self.choices.of(list(dict.fromkeys(kinds.values())))
+        return self.value(name, schema["oneOf"][number], depth)
 
     def _open_ended(self, name: str, schema: Mapping[str, Any]) -> bool:
         """Whether a union accepts kinds that it does not name."""
@@ -96,7 +136,7 @@ class _Drawing:
 
     def _of_case(self, name: str, schema: Mapping[str, Any], members: list[str], depth: int) -> Any:
         """Draw an object that has the members which the `if` asks for, or one that lacks one of them."""
-        if self._draw(values.FLAGS):
+        if self.choices.one_in(2):
             chosen = schema.get("else", {"type": "object"})
             found = self.value(name, chosen, depth)
             return {key: value for key, value in found.items() if key != members[0]}
@@ -105,9 +145,9 @@ class _Drawing:
         return {**found, **{member: self._draw(values.ANYTHING) for member in missing}}
 
     def _word(self, words: list[str]) -> str:
-        if "value" in self._drift and self._draw(_SELDOM):
+        if "value" in self._drift and self.choices.one_in(3):
             return self._draw(values.NAMES.filter(lambda word: word not in words))
-        return self._draw(st.sampled_from(words))
+        return self.choices.of(words)
 
     def _object(self, name: str, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
         declared = schema.get("properties", {})
@@ -115,9 +155,20 @@ class _Drawing:
         optional = [key for key in declared if key not in required]
         chosen = [*required]
         if optional and depth > 0:
-            chosen += self._draw(st.lists(st.sampled_from(optional), unique=True, max_size=_MOST_FIELDS))
-        found = {key: self.value(name, declared.get(key, {}), depth - 1) for key in chosen}
+            taken = self._toward.get(id(schema))
+            chosen += self.choices.some(optional, self._most if taken != MANY else len(optional))
+            if isinstance(taken, str) and taken != MANY and taken not in chosen:
+                chosen.append(taken)
+        found = {key: self.member(name, key, declared.get(key, {}), depth - 1) for key in chosen}
         return {**self._others(name, schema, depth), **found}
+
+    def member(self, name: str, key: str, schema: Mapping[str, Any], depth: int) -> Any:
+        """Draw the value of a member of an object."""
+        if self._special:
+            made = self._special.get(f"{name}/{key}") or self._special.get(f"*/{key}")
+            if made is not None:
+                return made(self, depth)
+        return self.value(name, schema, depth)
 
     def _others(self, name: str, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
         """Draw the members that no property declares."""
@@ -125,19 +176,22 @@ class _Drawing:
         fresh = values.NAMES.filter(lambda key: key not in declared)
         match schema.get("additionalProperties"):
             case dict(others):
-                keys = self._draw(st.lists(fresh, unique=True, max_size=_MOST_ITEMS)) if depth > 0 else []
+                keys = self.choices.some(_KEYS, _MOST_ITEMS) if depth > 0 else ()
                 return {key: self.value(name, others, depth - 1) for key in keys}
-            case None if declared and not ("field" in self._drift and self._draw(_SELDOM)):
+            case None if declared and not ("field" in self._drift and self.choices.one_in(3)):
                 return {}
         return self._draw(st.dictionaries(fresh, values.ANYTHING, max_size=_MOST_ITEMS))
 
     def _array(self, name: str, schema: Mapping[str, Any], depth: int) -> list[Any]:
-        least = schema.get("minItems", 0)
-        length = self._draw(st.integers(least, least + _MOST_ITEMS)) if depth > 0 else least
+        least = max(schema.get("minItems", 0), int(id(schema) in self._toward))
+        length = least + self.choices.below(_MOST_ITEMS + 1) if depth > 0 else least
         return [self.value(name, schema.get("items", {}), depth - 1) for _ in range(length)]
 
 
-_SELDOM = st.sampled_from([False, False, True])
+Special: TypeAlias = Callable[[Drawing, int], Any]
+"""Draws a value, to the depth that is given."""
+
+_KEYS = ("city", "größe", "a b", "x-y", "名前")
 
 
 def _leaves(schema: Mapping[str, Any]) -> SearchStrategy[Any]:
