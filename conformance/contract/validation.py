@@ -34,6 +34,7 @@ __all__ = [
     "place_of",
     "pointer",
     "types_of",
+    "value_at",
 ]
 
 Path: TypeAlias = "tuple[Path | None, str | int] | None"
@@ -115,6 +116,21 @@ def pointer(path: Path) -> str:
         path, key = path
         parts.append(str(key).replace("~", "~0").replace("/", "~1"))
     return "".join(f"/{part}" for part in reversed(parts))
+
+
+def value_at(value: Any, where: str) -> Any:
+    """Give the value that a JSON pointer leads to; None where there is nothing.
+
+    >>> value_at({"steps": [{"type": "thought"}]}, "/steps/0/type")
+    'thought'
+    """
+    for part in where.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        try:
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return None
+    return value
 
 
 def place_of(name: str, where: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from conformance.judge.requests import is_encoded, refusal
 from conformance.judge.verdict import Subject, Verdict, broken, kept
 from conformance.wire.exchange import header
-from conformance.wire.trace import UNREADABLE, Call, Trace, is_placeholder
+from conformance.wire.trace import ABSENT, UNREADABLE, Call, Trace, is_placeholder
 
 __all__ = [
     "code_goes_with_status",
@@ -153,6 +153,8 @@ def _is_wrong(call: Call, fault: str) -> bool:
         case "background without storage":
             return isinstance(asked, dict) and asked.get("background") is True and asked.get("store") is False
         case "a body that is not JSON":
+            if asked is ABSENT:
+                return call.exchange.witnessed
             return asked is UNREADABLE and not is_encoded(call)
     raise ValueError(fault)
 

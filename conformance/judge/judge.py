@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from conformance.contract.registry import CheckRef, Requirement, registry
 from conformance.contract.store import contract
+from conformance.contract.validation import value_at
 from conformance.errors import RequirementBroken
 from conformance.judge.verdict import Outcome, Report, SeenDrift, Verdict, outcome_of
 from conformance.wire.trace import ABSENT, Call, Document, Event, Trace, is_placeholder
@@ -201,7 +202,7 @@ def _judge_shape(
     for problem in found.problems:
         if excerpt and problem.message.endswith("is missing"):
             continue
-        if not is_placeholder(_at(value, problem.pointer)):
+        if not is_placeholder(value_at(value, problem.pointer)):
             blame(problem.schema, problem.pointer, problem.message)
     for drift in found.drift:
         if is_placeholder(drift.name):
@@ -222,13 +223,3 @@ def _root(schema: str, value: Any) -> str:
         name = f"interactions/event_{str(value.get('event_type')).replace('.', '_')}"
         return name if name in _governing() else schema
     return schema
-
-
-def _at(value: Any, pointer: str) -> Any:
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        try:
-            value = value[int(key)] if isinstance(value, list) else value[key]
-        except (KeyError, IndexError, TypeError, ValueError):
-            return None
-    return value

@@ -42,6 +42,7 @@ _ELSEWHERE = frozenset({"contents", "messages", "prompt", "max_tokens", "tool_ch
 _COLLECTION = re.compile(r"/v1(?:beta)?/interactions(?:/[^/:]+)?/?$")
 _PROBE = "conformance_"  # how a scenario names a member that no service has
 _NOBODYS_MODEL = re.compile(r"(?:models/)?(?:gemini-0-|no-such-).*")
+_NOBODYS_ID = re.compile(r"nobody_knows|no_such")
 _OWN_FAULT = frozenset({500, 501})  # what a gateway answers under load, such as 502 or 503, tells nothing
 _WANTS = re.compile(r"\b(?:required|missing|must|expected|cannot)\b", re.IGNORECASE)
 _TEXT_MODEL = re.compile(r"(?:models/)?gemini-(?:2\.5|3(?:\.\d+)?)-(?:flash|pro)(?:-lite)?(?:-preview)?")
@@ -454,6 +455,11 @@ def strange_members_are_refused(trace: Trace) -> Iterator[Verdict]:
         strange = [name for name in call.asked if name in _ELSEWHERE or name.startswith(_PROBE)]
         if strange:
             yield from refusal(call, f"the unknown member {strange[0]}", (400,))
+
+
+def is_nobodys_id(name: str | None) -> bool:
+    """Whether an id was made up so that no interaction has it."""
+    return name is not None and _NOBODYS_ID.search(name) is not None
 
 
 def strange_models_are_not_found(trace: Trace) -> Iterator[Verdict]:

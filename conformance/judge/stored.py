@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from conformance.judge.requests import is_nobodys_id
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.exchange import header
 from conformance.wire.trace import ABSENT, Call, Document, Trace, is_placeholder
@@ -20,6 +21,7 @@ __all__ = [
     "histories_hold_the_input",
     "missing_interactions_are_not_found",
     "reading_again_gives_the_same",
+    "strange_interactions_are_not_there",
     "streams_are_read_on_request",
     "unsaid_storage_is_storage",
     "unstored_interactions_cannot_be_read",
@@ -131,6 +133,22 @@ def deleted_interactions_are_gone(trace: Trace, operation: str) -> Iterator[Verd
         elif call.status < 400:
             yield broken(
                 call, "", f"{call.id!r} was deleted, and the {operation} is answered HTTP {call.status}"
+            )
+
+
+def strange_interactions_are_not_there(trace: Trace, operation: str) -> Iterator[Verdict]:
+    """An id that nobody has cannot be read, deleted or cancelled (IX-GET-005, IX-DEL-003, IX-CANCEL-002).
+
+    Judged are ids that a scenario makes up. Any 4xx tells so; a service may not offer the operation at all.
+    """
+    for call in trace.calls:
+        if call.operation != operation or call.status is None or not is_nobodys_id(call.id):
+            continue
+        if 400 <= call.status < 500:
+            yield kept(call)
+        elif call.status < 300:
+            yield broken(
+                call, "", f"nobody has {call.id!r}, and the {operation} is answered HTTP {call.status}"
             )
 
 

@@ -3,13 +3,12 @@
 Source: https://ai.google.dev/gemini-api/docs/interactions-overview
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from conformance.judge.deltas import ALLOWED
 from conformance.judge.functions import input_steps, is_redacted, same_step, turn_before
-from conformance.judge.requests import altered, answered_ids, refusal
+from conformance.judge.requests import altered, answered_ids, is_nobodys_id, refusal
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.trace import Call, Document, Trace, is_placeholder
 
@@ -36,7 +35,6 @@ _TOOL_CALLS = frozenset(
     mcp_server_tool_call""".split()
 )
 _FEW = 20  # letters
-_NOBODYS_ID = re.compile(r"nobody_knows|no_such")
 
 
 def _follow_ups(trace: Trace) -> Iterator[tuple[Call, str]]:
@@ -196,7 +194,7 @@ def unknown_turns_are_refused(trace: Trace) -> Iterator[Verdict]:
                 ]
                 if any(other.status is not None and other.status < 300 for other in gone):
                     yield from refusal(call, "a previous_interaction_id that was deleted", (400, 404))
-                elif _NOBODYS_ID.search(previous):
+                elif is_nobodys_id(previous):
                     yield from refusal(call, "an unknown previous_interaction_id", (400, 404))
 
 

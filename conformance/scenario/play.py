@@ -90,11 +90,9 @@ def build_request(call: ScenarioCall, values: Mapping[str, Any], target: Target,
     method, path, query = _address(call.operation, arguments, api_version)
     query |= call.query
     url = f"{target.url}{path}" + (f"?{urlencode(query)}" if query else "")
-    body = b""
-    if call.body is not None:
-        body = call.body.encode()
-    elif call.operation == "interactions.create":
-        body = _json(arguments)
+    body = call.raw
+    if body is None:
+        body = _json(arguments) if call.operation == "interactions.create" else b""
     headers = {"x-goog-api-key": {"good": target.key, "bad": "bad-key", "none": ""}[call.key]}
     if body:
         headers["content-type"] = "application/json"

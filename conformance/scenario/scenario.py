@@ -7,6 +7,8 @@ The format is `schemas/harness/scenario.json`, explained in `scenarios/README.md
 before the first request is found here, so that a broken file never sends anything.
 """
 
+import base64
+import binascii
 import json
 import math
 import os
@@ -57,12 +59,20 @@ class ScenarioCall:
     operation: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     body: str | None = None
+    body_base64: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     key: str = "good"
     expect: Expectation = Expectation()
     bind: Mapping[str, str] = field(default_factory=dict)
     bind_events: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def raw(self) -> bytes | None:
+        """The body as it is sent, where the file tells its letters or bytes; None for one of arguments."""
+        if self.body_base64 is not None:
+            return base64.b64decode(self.body_base64)
+        return None if self.body is None else self.body.encode()
 
     @property
     def binds(self) -> frozenset[str]:
@@ -252,12 +262,22 @@ def _inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
             if name not in bound:
                 choice = ", ".join(sorted(bound)) or "none"
                 yield f"{where}/arguments", f"<{name}> is bound by nothing before it (bound: {choice})"
+        if fault := _base64_fault(call.body_base64 or ""):
+            yield f"{where}/body_base64", f"this is not base64: {fault}"
         if call.operation != "interactions.create" and "id" not in call.arguments:
             yield f"{where}/arguments", f"{call.operation} needs an id"
         for name, path in (*call.bind.items(), *call.bind_events.items()):
             if fault := _jsonpath_fault(path):
                 yield f"{where}/bind/{name}", f"{path!r} is not JSONPath: {fault}"
         bound |= call.binds
+
+
+def _base64_fault(text: str) -> str:
+    try:
+        base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        return str(error)
+    return ""
 
 
 def _jsonpath_fault(path: str) -> str:

@@ -147,7 +147,7 @@ def _needs(call: ScenarioCall) -> Iterator[str]:
 def _unfit(scenario: Scenario) -> str:
     for call in scenario.calls:
         for what, there in (
-            ("a body that no client writes", call.body is not None),
+            ("a body that no client writes", call.raw is not None),
             ("a key that is wrong or missing", call.key != "good"),
             ("a query of its own", bool(call.query.keys() - {"alt"})),
             ("headers of its own", bool(call.headers.keys() - {HEADER})),
