@@ -99,7 +99,6 @@ def run(options: argparse.Namespace) -> int:
     write_known(options, output.book)
     if not output.printed:
         print("\n".join(render_record(output.header, output.tally, code, verbose=options.verbose)))
-        print(run.summary)
     output.tell_record()
     if run.findings:
         _bundle(options, path, output)
@@ -216,15 +215,6 @@ class _Run:
     def seconds(self) -> float:
         """How long it took."""
         return time.monotonic() - self._started
-
-    @property
-    def summary(self) -> str:
-        """What was done, in one line."""
-        found = "nothing was found" if not self.findings else f"{self.findings} found"
-        return (
-            f"{self.examples} conversations, {self.exchanges} exchanges in {self.seconds:.0f} s "
-            f"({self.exchanges / max(self.seconds, 0.001):.0f}/s), {found}"
-        )
 
     def _tell(self, *, now: bool = False) -> None:
         """Say how far it is: in one line that is written again, or now and then where nobody looks."""

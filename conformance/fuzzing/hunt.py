@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.database import ExampleDatabase
@@ -65,13 +65,17 @@ class Prey:
     examples: int
 
 
+_Best: TypeAlias = tuple[tuple[int, ...], Sighting, Any]
+
+
 @dataclass(slots=True)
 class Hunt:
     """A hunt in one sort of conversation.
 
     sort: what its examples are kept under.
     known: the keys of the faults that were told already.
-    examples: how many conversations were held, shrinking included; drawn: without it.
+    examples: how many conversations were held, shrinking included.
+    waiting: what was seen beside something else, which was made smaller first.
     """
 
     sort: str
@@ -80,7 +84,9 @@ class Hunt:
     known: set[str] = field(default_factory=set)
     examples: int = 0
     batches: int = 0
-    _best: dict[str, tuple[tuple[int, ...], Sighting, Any]] = field(default_factory=dict)
+    waiting: "dict[str, _Best]" = field(default_factory=dict)
+    _best: "dict[str, _Best]" = field(default_factory=dict)
+    _raised: set[str] = field(default_factory=set)
     _until: float = 0.0
     _found_at: float = 0.0
 
@@ -93,6 +99,7 @@ class Hunt:
         until: when to stop, by `time.monotonic`.
         """
         self._best.clear()
+        self._raised.clear()
         self._until, self._found_at = until, 0.0
         first, self.batches = self.batches == 0, self.batches + 1
         phases = (Phase.reuse, Phase.generate, Phase.shrink) if first else (Phase.generate, Phase.shrink)
@@ -112,9 +119,20 @@ class Hunt:
             test_of(chosen, self.seed * 1_000_003 + self.batches)()
         except (_Seen, HypothesisException, BaseExceptionGroup, _Over):
             pass  # what was seen is in `_best`, also where it does not show again
+        self.waiting |= {key: best for key, best in self._best.items() if key not in self._raised}
         for key, (_, sighting, held) in sorted(self._best.items(), key=lambda item: item[1][0]):
-            self.known.add(key)
-            yield Prey(sighting, held, self.examples - before)
+            if key in self._raised:
+                yield self._prey(key, sighting, held, self.examples - before)
+
+    def rest(self) -> Iterator[Prey]:
+        """Give what was seen beside other faults, and never by itself afterwards: it was not made smaller."""
+        for key, (_, sighting, held) in self.waiting.items():
+            if key not in self.known:
+                yield self._prey(key, sighting, held, self.examples)
+
+    def _prey(self, key: str, sighting: Sighting, held: Any, examples: int) -> Prey:
+        self.known.add(key)
+        return Prey(sighting, held, examples)
 
     def saw(self, held: Held) -> None:
         """Take a conversation that was held; ends the example where something about it is new.
@@ -131,6 +149,8 @@ class Hunt:
         now = time.monotonic()
         if new and not self._found_at:
             self._found_at = now
+        if new:
+            self._raised.add(new[0].key)
         if now > self._until or (self._found_at and now - self._found_at > SHRINKING_S):
             raise _Over
         if new:

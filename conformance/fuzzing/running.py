@@ -24,6 +24,7 @@ from conformance.fuzzing.endpoint import Seen, World, key_of
 from conformance.fuzzing.hunt import Hunt, Prey
 from conformance.fuzzing.manners import Mannered, Spent
 from conformance.fuzzing.plain import PlainTarget
+from conformance.fuzzing.reduce import reduced
 from conformance.fuzzing.sorts import SORTS
 from conformance.fuzzing.stores import database_at
 from conformance.judge.verdict import Outcome, Verdict
@@ -39,6 +40,7 @@ EMBEDDED = "embedded"
 BATCH = 150
 _AGAIN = 2
 _HOLES = 3
+_REDUCING_S = 3.0
 _SOURCE = "https://ai.google.dev/api/interactions-api"
 
 
@@ -111,6 +113,15 @@ def _in_turns(
 ) -> Iterator[Line]:
     known: set[str] = set()
     hunts = {sort: Hunt(sort, database, order.seed * 101 + order.worker, known) for sort in order.sorts}
+    try:
+        yield from _batches(order, world, hunts, until)
+    finally:
+        for sort, hunt in hunts.items():
+            for prey in hunt.rest():
+                yield _finding(order, world, sort, prey)
+
+
+def _batches(order: Order, world: World, hunts: dict[str, Hunt], until: float) -> Iterator[Line]:
     done = 0
     while True:
         for sort, hunt in hunts.items():
@@ -155,8 +166,8 @@ def _progress(world: World, examples: int) -> Line:
 
 def _finding(order: Order, world: World, sort: str, prey: Prey) -> Line:
     """Confirm a finding, and give it as the lines of a record."""
-    seen: Seen = prey.held
     key = prey.sighting.key
+    seen: Seen = reduced(prey.held, world, key, until=time.monotonic() + _REDUCING_S)
     verdict = next(one for one in seen.verdicts if key_of(one) == key)
     others = _other_answers(world, seen, key)
     if others:

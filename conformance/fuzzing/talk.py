@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.scenario.play import bind_values, build_request
-from conformance.scenario.scenario import Expectation, ScenarioCall
+from conformance.scenario.scenario import Expectation, ScenarioCall, names_in
 from conformance.scenario.target import Target
 from conformance.wire.exchange import Exchange
 from conformance.wire.trace import Call, Trace
@@ -89,8 +89,10 @@ class Talk:
         return f"call_{len(self.calls) + 1}"
 
     def again(self, calls: Sequence[ScenarioCall]) -> None:
-        """Send calls of an earlier conversation."""
+        """Send calls of an earlier conversation, as long as the answers have what the next one takes."""
         for call in calls:
+            if not set(names_in(call.arguments)) <= self.values.keys():
+                return
             self.send(call)
 
     def scenario(

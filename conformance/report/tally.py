@@ -30,6 +30,7 @@ _LISTS = {
     "case": "cases",
     "testee": "testees",
     "known": "wrongly_known",
+    "fuzz": "fuzzed",
 }
 """Where lines of a kind are kept as they are."""
 
@@ -68,6 +69,7 @@ class Tally:
     drift: what the contract does not know, with how often it was seen.
     wrongly_known: what is wrong with the list of known failures.
     losses: what a client does not hand on, by type of event and pointer, with how often that was seen.
+    fuzzed: what fuzzing did, in all.
     requests: the request of each exchange, for sending it again.
     coverage: which kinds, words and fields of the schemas were shown.
     """
@@ -82,6 +84,7 @@ class Tally:
     cases: list[Line] = field(default_factory=list)
     testees: list[Line] = field(default_factory=list)
     wrongly_known: list[Line] = field(default_factory=list)
+    fuzzed: list[Line] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     losses: Counter[tuple[str, str]] = field(default_factory=Counter)
     requests: dict[tuple[str, int], Any] = field(default_factory=dict)
@@ -106,7 +109,7 @@ class Tally:
                 self._add_verdict(line)
             case "drift":
                 self.drift[f"{line['schema'].removeprefix('interactions/')}: {line['message']}"] += 1
-            case "scenario" | "file" | "case" | "testee" | "known" as kind:
+            case "scenario" | "file" | "case" | "testee" | "known" | "fuzz" as kind:
                 getattr(self, _LISTS[kind]).append(line)
             case "loss":
                 self.losses.update((line["event_type"], pointer) for pointer in line["pointers"])

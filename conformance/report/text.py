@@ -150,6 +150,9 @@ def render_record(header: Line, tally: Tally, exit_code: int, *, verbose: bool =
         case "lint":
             yield from render_lint(tally, verbose=verbose)
             return
+        case "fuzz":
+            yield from render_fuzz(tally, exit_code, verbose=verbose)
+            return
         case "client":
             yield from render_client(tally, verbose=verbose)
             played, noun, name = tally.cases, "case", f" · {header['targets'][0]}"
@@ -182,6 +185,26 @@ def render_run(tally: Tally, *, verbose: bool) -> Iterator[str]:
         yield "requirements"
         yield from render_requirements(tally) if verbose else render_areas(tally)
         yield from render_coverage(tally, verbose=verbose)
+
+
+def render_fuzz(tally: Tally, exit_code: int, *, verbose: bool) -> Iterator[str]:
+    """Fuzzing: findings, what was judged and reached, and how much was done."""
+    yield from render_findings(tally)
+    yield from _problems(tally)
+    if tally.judged:
+        yield "requirements"
+        yield from render_requirements(tally) if verbose else render_areas(tally)
+        yield from render_coverage(tally, verbose=verbose)
+    for line in tally.fuzzed:
+        yield from line["problems"]
+    done = sum(line["examples"] for line in tally.fuzzed)
+    exchanges = sum(line["exchanges"] for line in tally.fuzzed)
+    seconds = max((line["seconds"] for line in tally.fuzzed), default=0)
+    rate = f", {exchanges / seconds:.0f}/s" if seconds else ""
+    found = len(tally.scenarios)
+    told = f"{found} found" if found else "nothing was found"
+    total = render_total(tally, subjects=f"{done} conversations, {exchanges} exchanges{rate} · {told}")
+    yield total if exit_code != 5 else f"{total} · not enough evidence"
 
 
 def _problems(tally: Tally) -> Iterator[str]:

@@ -31,6 +31,7 @@ __all__ = [
     "fill",
     "find_scenarios",
     "is_ours",
+    "names_in",
     "read_scenario",
     "scenario_id",
 ]
@@ -258,7 +259,7 @@ def _inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
         if call.name in seen:
             yield f"{where}/name", f"two calls are called {call.name!r}"
         seen.add(call.name)
-        for name in _names(call.arguments):
+        for name in names_in(call.arguments):
             if name not in bound:
                 choice = ", ".join(sorted(bound)) or "none"
                 yield f"{where}/arguments", f"<{name}> is bound by nothing before it (bound: {choice})"
@@ -290,17 +291,18 @@ def _jsonpath_fault(path: str) -> str:
     return ""
 
 
-def _names(value: Any) -> Iterator[str]:
+def names_in(value: Any) -> Iterator[str]:
+    """Find the names of bound values in a JSON value."""
     match value:
         case str():
             if found := _NAME.fullmatch(value):
                 yield found[1]
         case dict():
             for item in value.values():
-                yield from _names(item)
+                yield from names_in(item)
         case list():
             for item in value:
-                yield from _names(item)
+                yield from names_in(item)
 
 
 def fill(value: Any, values: Mapping[str, Any]) -> Any:
