@@ -37,7 +37,7 @@ def _requests(world: World, hunt: Hunt, model: str | None, holes: tuple[Any, ...
         talk = world.talk()
         remarks = []
         try:
-            if remark := refused(talk.say(body)):
+            if remark := refused(talk.say(body), 0):
                 remarks.append(remark)
         except TargetUnreachable as error:
             remarks.append(silent(talk, error))
@@ -76,7 +76,7 @@ def _life(world: World, hunt: Hunt, model: str | None, holes: tuple[Any, ...] = 
 
 def _drawn(strategy: Any, hold: Callable[[Any], None]) -> Test:
     def test(chosen: settings, seed: int) -> Callable[[], None]:
-        return seeded(seed)(chosen(given(strategy)(hold)))
+        return chosen(seeded(seed)(given(strategy)(hold)))  # the other way round the database is left out
 
     return test
 
