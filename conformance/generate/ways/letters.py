@@ -231,7 +231,7 @@ def letter_ways() -> tuple[Way, ...]:
             "The body is JSON, and no object.",
             _no_object,
             _holds_no_object,
-            "IX-CREATE-043",
+            requirement="IX-CREATE-043",
         ),
         _way(
             "nested-lists", "The input is a list of lists.", _nested, _is_nested, requirement="IX-CREATE-043"
