@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-_SORTS = ("requests", "life")
+_SORTS = ("requests", "wrong", "life")
 _SECONDS = 60.0
 _EVERY_S = 10.0
 
