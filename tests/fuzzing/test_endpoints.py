@@ -71,9 +71,7 @@ def test_nothing_is_wrong_with_the_right_server(capsys: pytest.CaptureFixture[st
     told = next(line for line in lines if line["type"] == "fuzz")
     assert told["exchanges"] > 600
     assert told["problems"] == []
-    validator = Draft202012Validator(
-        json.loads((folder("schemas") / "harness" / "record.json").read_bytes())
-    )
+    validator = Draft202012Validator(json.loads((folder("schemas") / "harness" / "record.json").read_bytes()))
     assert [error.message for line in lines for error in validator.iter_errors(line)] == []
     assert "nothing was found" in capsys.readouterr().out
 
@@ -156,7 +154,9 @@ def test_what_does_not_show_again_is_inconclusive(capsys: pytest.CaptureFixture[
     assert code == 5
     verdicts = [line for line in lines if line["type"] == "verdict"]
     assert {line["outcome"] for line in verdicts} == {"inconclusive"}
-    assert re.search(r"asked again, HTTP 200 .* came instead of HTTP 200 '\{\"id\":7\}'", verdicts[0]["message"])
+    assert re.search(
+        r"asked again, HTTP 200 .* came instead of HTTP 200 '\{\"id\":7\}'", verdicts[0]["message"]
+    )
     assert "inconclusive" in capsys.readouterr().out
 
 
@@ -258,10 +258,18 @@ def test_a_database_nobody_answers_for_is_refused(capsys: pytest.CaptureFixture[
 
 
 def _started(*options: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-P", "-m", "conformance.cli", "fuzz", "--database", "", "--record", "r.ndjson"]
-    return subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "conformance.cli",
+        "fuzz",
+        "--database",
+        "",
+        "--record",
+        "r.ndjson",
+    ]
+    return subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def _wait_for(text: str) -> None:
