@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--database",
         default=".gemini-conformance/examples",
         metavar="PLACE",
-        help="where what failed is kept, and tried first next time: a folder or redis://HOST/0; empty: nowhere",
+        help="where failures are kept and tried first next time: a folder or redis://HOST/0; empty: nowhere",
     )
     parser.add_argument("--requests", type=positive, metavar="N", help="send no more requests than that")
     parser.add_argument("--rate", type=_number, metavar="R", help="send no more requests a second than that")

@@ -122,7 +122,6 @@ def test_the_script_of_a_bundle_sends_the_request_again() -> None:
     [
         ("stream-as-text", "requests", "SSE-022", 3),
         ("canceled-with-one-l", "life", "IX-CANCEL-004", 5),
-        ("delete-does-nothing", "life", "IX-TURN-008", 8),
     ],
 )
 def test_faults_are_shrunk(mutant: str, sort: str, requirement: str, most: int) -> None:
@@ -281,7 +280,7 @@ def _wait_for(text: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("processes", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_what_was_found_is_written_when_it_is_interrupted(processes: str) -> None:
     """Ctrl-C: the record has its footer, the bundle is there, the exit code is 130."""
     with wrong("stream-as-text") as server, _started("--target", server.url, "-n", processes) as run:
@@ -295,6 +294,7 @@ def test_what_was_found_is_written_when_it_is_interrupted(processes: str) -> Non
     assert Path("r.ndjson").read_text(encoding="utf-8").splitlines()[-1].startswith('{"type": "footer"')
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the worker in /proc")
 def test_a_worker_that_dies_is_told_and_the_others_go_on() -> None:
     """The run ends as it would have, and says what happened."""
