@@ -9,6 +9,7 @@ are those of `judge.stream`; nothing of the judge is used.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,29 +58,37 @@ def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def streams(*, most_steps: int = 4) -> SearchStrategy[Streamed]:
-    """Draw streams that a service may send; a call of a server tool and its result count as one step."""
-    return _streams(most_steps)
+def streams(
+    *, most_steps: int = 4, first: Sequence[str] = (), stored: bool | None = None
+) -> SearchStrategy[Streamed]:
+    """Draw streams that a service may send; a call of a server tool and its result count as one step.
+
+    first: what it begins with: thought, text, media, function_call, or a server tool, such as google_search.
+    stored: whether the interaction has an id; either by default.
+    """
+    return _streams(most_steps, tuple(first), stored)
 
 
 @st.composite
-def _streams(draw: DrawFn, most_steps: int) -> Streamed:
-    return _Writer(draw).written(most_steps)
+def _streams(draw: DrawFn, most_steps: int, first: Sequence[str], stored: bool | None) -> Streamed:
+    return _Writer(draw, stored).written(most_steps, first)
 
 
 class _Writer:
     """Writes one stream: first its steps, then the events that tell them."""
 
-    def __init__(self, draw: DrawFn) -> None:
+    def __init__(self, draw: DrawFn, stored: bool | None) -> None:
         self._draw = draw
         self._ids = 0
         self._tools: dict[str, dict[str, Any]] = {}
-        self._stored = draw(values.FLAGS)
+        self._stored = draw(values.FLAGS) if stored is None else stored
         self._id = f"v1_{draw(st.integers(10**9, 10**10))}" if self._stored else ""
         self._model = draw(instances("interactions/model"))
 
-    def written(self, most_steps: int) -> Streamed:
+    def written(self, most_steps: int, first: Sequence[str]) -> Streamed:
         steps: list[_Step] = []
+        for kind in first:
+            steps.extend(self._steps(kind))
         for _ in range(self._draw(st.integers(0, most_steps))):
             steps.extend(self._steps())
         events: list[dict[str, Any]] = [self._created()]
@@ -144,9 +153,9 @@ class _Writer:
             **({"input_tokens_by_modality": rows} if self._draw(values.FLAGS) else {}),
         }
 
-    def _steps(self) -> list[_Step]:
+    def _steps(self, kind: str = "") -> list[_Step]:
         """Draw the next steps: one, or a call of a server tool with its result."""
-        kind = self._draw(
+        kind = kind or self._draw(
             st.sampled_from(["thought", "text", "text", "media", "function_call", *SERVER_TOOLS])
         )
         match kind:
