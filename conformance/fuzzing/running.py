@@ -165,7 +165,8 @@ def _progress(world: World, examples: int) -> Line:
 
 
 def _finding(order: Order, world: World, sort: str, prey: Prey) -> Line:
-    """Confirm a finding, and give it as the lines of a record."""
+    """Confirm a finding, and give it as the lines of a record; its seconds are those until it was found."""
+    seconds = time.monotonic() - world.begun
     key = prey.sighting.key
     seen: Seen = reduced(prey.held, world, key, until=time.monotonic() + _REDUCING_S)
     verdict = next(one for one in seen.verdicts if key_of(one) == key)
@@ -181,7 +182,7 @@ def _finding(order: Order, world: World, sort: str, prey: Prey) -> Line:
         "key": key,
         "subject": subject,
         "name": name,
-        "lines": _lines(order, subject, sort, seen, verdict, prey.examples),
+        "lines": _lines(order, subject, sort, seen, verdict, prey.examples, seconds),
     }
 
 
@@ -206,7 +207,7 @@ def _short(seen: Seen) -> str:
 
 
 def _lines(
-    order: Order, subject: str, sort: str, seen: Seen, verdict: Verdict, examples: int
+    order: Order, subject: str, sort: str, seen: Seen, verdict: Verdict, examples: int, seconds: float
 ) -> list[Line]:
     secrets = [order.key] if order.key else []
     exchanges = [redact(call.exchange, secrets) for call in seen.trace.calls]
@@ -223,7 +224,7 @@ def _lines(
         "hint": "",
         "exit_code": 5 if verdict.outcome == "inconclusive" else 0,
         "requests": len(exchanges),
-        "seconds": 0.0,
+        "seconds": round(seconds, 2),
         "title": title,
         "exercises": [verdict.requirement] if known else [],
         "scenario": seen.talk.scenario(
