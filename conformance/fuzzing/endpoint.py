@@ -174,10 +174,10 @@ def silent(talk: Talk, error: TargetUnreachable) -> Remark:
     return Remark(max(0, len(talk.calls) - 1), f"the request has no answer: the endpoint {reason}")
 
 
-def refused(call: Call) -> Remark | None:
-    """Say that a right request was refused, if it was."""
+def refused(call: Call, number: int) -> Remark | None:
+    """Say that a right request was refused, if it was; it is this exchange of its conversation."""
     if call.status is None or call.status < 400 or call.status in _BUSY:
         return None
     error = call.answered.get("error") if isinstance(call.answered, dict) else None
     reason = str(error.get("message", ""))[:200] if isinstance(error, dict) else ""
-    return Remark(call.position, f"a request that keeps the contract is refused with HTTP {call.status}: {reason!r}", 200)
+    return Remark(number, f"a request that keeps the contract is refused with HTTP {call.status}: {reason!r}", 200)

@@ -157,10 +157,10 @@ class Hunt:
             raise _kind(new[0].key)
 
     def _is_new(self, one: Sighting) -> bool:
-        if one.key in self.known:
-            return False
-        same = sum(key.startswith(f"{one.requirement}:") for key in self.known)
-        return same < _SAME_REQUIREMENT
+        if one.key in self.known or one.key in self._raised:
+            return one.key in self._raised
+        told = self.known | self._raised
+        return sum(key.startswith(f"{one.requirement}:") for key in told) < _SAME_REQUIREMENT
 
 
 class _Seen(Exception):

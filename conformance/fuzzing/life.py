@@ -240,7 +240,7 @@ class _Life(RuleBasedStateMachine):
             requirement = "IX-TURN-008" if after.deleted else "IX-TURN-007"
             gone = "was deleted" if after.deleted else "was never stored"
             self._due(call, requirement, {400, 404}, f"the turn before {gone}")
-        elif (after is None or after.whole) and (remark := refused(call)):
+        elif (after is None or after.whole) and (remark := refused(call, len(self.talk.calls) - 1)):
             self.remarks.append(remark)
         told = call.interaction
         if call.status != 200 or told is None or not isinstance(told.get("id"), str) or not told["id"]:

@@ -91,20 +91,26 @@ class PlainTarget:
             raise TargetUnreachable(self.url, "refuses the connection: nothing listens there") from None
         except TimeoutError:
             self.close()
-            raise TargetUnreachable(self.url, f"did not answer in {self._timeout_s:g} s") from None
+            raise self._too_late() from None
         except (http.client.HTTPException, ValueError, OSError) as error:
             self.close()
             if self._late:
-                raise TargetUnreachable(self.url, f"did not answer in {self._timeout_s:g} s") from None
+                raise self._too_late() from None
             if isinstance(error, ConnectionError):
                 raise
             raise TargetUnreachable(self.url, f"gave no HTTP answer: {type(error).__name__}") from None
+        if self._late:  # an end in the middle of a head is taken for its end
+            self.close()
+            raise self._too_late()
         body, cut = self._read(response)
         self._deadline = 0.0
         if cut or response.will_close:
             self.close()
         headers = tuple(response.getheaders())
         return Exchange(request, Response(response.status, headers, body, (), cut), witnessed=True)
+
+    def _too_late(self) -> TargetUnreachable:
+        return TargetUnreachable(self.url, f"did not answer in {self._timeout_s:g} s")
 
     def _answered(
         self, connection: http.client.HTTPConnection, request: Request

@@ -71,16 +71,6 @@ class Order:
     worker: int = 0
 
 
-@dataclass(slots=True)
-class _Progress:
-    """What was done since the last word of it."""
-
-    examples: int = 0
-    judged: int = 0
-    told: int = 0
-    passes: Counter[str] = field(default_factory=Counter)
-
-
 def fuzz(order: Order) -> Iterator[Line]:
     """Fuzz an endpoint; give lines as they come: progress after each batch, findings, and how it ended."""
     until = time.monotonic() + order.seconds if order.seconds is not None else float("inf")
@@ -88,9 +78,13 @@ def fuzz(order: Order) -> Iterator[Line]:
         target = _target(order, stack, until)
         world = World(target, own=order.target == EMBEDDED, api_version=order.api_version)
         database = database_at(order.database) if order.database else None
+        known: set[str] = set()
+        hunts = {sort: Hunt(sort, database, order.seed * 101 + order.worker, known) for sort in order.sorts}
         ended = {"type": "ended", "why": "", "enough": True}
         try:
-            yield from _in_turns(order, world, database, until)
+            yield from _batches(order, world, hunts, until)
+            for sort, hunt in hunts.items():
+                yield from (_finding(order, world, sort, prey) for prey in hunt.rest())
         except Spent as spent:
             ended |= {"why": spent.why, "enough": spent.enough}
         yield _progress(world, 0)
@@ -106,19 +100,6 @@ def _target(order: Order, stack: ExitStack, until: float) -> Target:
         (PlainTarget if plain else HttpTarget)(order.url, key=order.key, timeout_s=order.timeout_s)
     )
     return Mannered(target, requests=order.requests, rate=order.rate, until=until)
-
-
-def _in_turns(
-    order: Order, world: World, database: ExampleDatabase | None, until: float
-) -> Iterator[Line]:
-    known: set[str] = set()
-    hunts = {sort: Hunt(sort, database, order.seed * 101 + order.worker, known) for sort in order.sorts}
-    try:
-        yield from _batches(order, world, hunts, until)
-    finally:
-        for sort, hunt in hunts.items():
-            for prey in hunt.rest():
-                yield _finding(order, world, sort, prey)
 
 
 def _batches(order: Order, world: World, hunts: dict[str, Hunt], until: float) -> Iterator[Line]:

@@ -8,24 +8,36 @@
     life        several calls about the same interactions
 """
 
+import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias
+from urllib.parse import unquote
 
-from hypothesis import given, seed as seeded, settings
+from hypothesis import given, settings
+from hypothesis import seed as seeded
 from hypothesis.stateful import run_state_machine_as_test
 
-from conformance.contract.registry import registry
 from conformance.errors import TargetUnreachable
 from conformance.fuzzing.endpoint import Remark, World, refused, silent
 from conformance.fuzzing.hunt import Hunt
 from conformance.fuzzing.life import STEPS, life_of
 from conformance.fuzzing.talk import Talk
-from conformance.generate import requests
-WrongRequest = Any
-wrong_requests = None
-from conformance.scenario.scenario import ScenarioCall
+from conformance.generate import WAYS, WrongRequest, requests, wrong_requests
+from conformance.generate.ways import PREVIOUS
+from conformance.scenario.play import plain
+from conformance.scenario.scenario import ScenarioCall, names_in
 
 __all__ = ["SORTS", "Test"]
+
+_PREVIOUS = "previous"
+_OPERATIONS = {
+    "create": ("POST", "/interactions"),
+    "get": ("GET", "/interactions/ID"),
+    "delete": ("DELETE", "/interactions/ID"),
+    "cancel": ("POST", "/interactions/ID/cancel"),
+}
 
 Test: TypeAlias = Callable[[settings, int], Callable[[], None]]
 
@@ -37,7 +49,7 @@ def _requests(world: World, hunt: Hunt, model: str | None, holes: tuple[Any, ...
         talk = world.talk()
         remarks = []
         try:
-            if remark := refused(talk.say(body)):
+            if remark := refused(talk.say(body), 0):
                 remarks.append(remark)
         except TargetUnreachable as error:
             remarks.append(silent(talk, error))
@@ -48,15 +60,15 @@ def _requests(world: World, hunt: Hunt, model: str | None, holes: tuple[Any, ...
 
 def _wrong(world: World, hunt: Hunt, model: str | None, holes: tuple[Any, ...] = ()) -> Test:
     def hold(asked: WrongRequest) -> None:
-        talk = world.talk()
+        talk, way = world.talk(), WAYS[asked.way]
         remarks = []
         try:
-            for body in asked.follows:
-                talk.say(body, bind={"previous": "$.id"})
+            for before in asked.follows:
+                _prepare(talk, before)
             call = talk.send(_as_call(asked, f"call_{len(talk.calls) + 1}"))
-            if call.status is not None and call.status < 400 and call.status not in asked.way.statuses:
-                told = f"{asked.way.says}, and it is answered with HTTP {call.status}"
-                remarks.append(Remark(len(talk.calls) - 1, told, min(asked.way.statuses), asked.way.requirement))
+            if call.status is not None and call.status < 400 and not way.tolerated:
+                told = f"{way.says.rstrip('.')}: it is answered with HTTP {call.status}"
+                remarks.append(Remark(len(talk.calls) - 1, told, min(way.statuses), way.requirement))
         except TargetUnreachable as error:
             remarks.append(silent(talk, error))
         hunt.saw(world.seen(talk, remarks))
@@ -76,14 +88,61 @@ def _life(world: World, hunt: Hunt, model: str | None, holes: tuple[Any, ...] = 
 
 def _drawn(strategy: Any, hold: Callable[[Any], None]) -> Test:
     def test(chosen: settings, seed: int) -> Callable[[], None]:
-        return seeded(seed)(chosen(given(strategy)(hold)))
+        return chosen(seeded(seed)(given(strategy)(hold)))  # the other way round the database is left out
 
     return test
 
 
+def _prepare(talk: Talk, before: dict[str, Any]) -> None:
+    """Send what has to be there before a wrong request."""
+    if "delete" in before:
+        talk.ask("delete", id=f"<{_PREVIOUS}>")
+    else:
+        talk.say(_named(before), bind={_PREVIOUS: "$.id"})
+
+
 def _as_call(asked: WrongRequest, name: str) -> ScenarioCall:
-    """Give a wrong request as the call of a scenario."""
-    raise NotImplementedError
+    """Give a wrong request as the call of a scenario: as an operation with arguments where it is one."""
+    rest: dict[str, Any] = {"headers": dict(asked.headers), "query": _named(dict(asked.query)), "key": asked.key}
+    operation = next((found for found, told in _OPERATIONS.items() if told == (asked.method, _shape(asked.path))), "")
+    if operation == "create":
+        return ScenarioCall(name, "interactions.create", **rest, **_body(asked.body))
+    if operation:
+        arguments = {"id": _named(unquote(asked.path.split("/")[2]))}
+        return ScenarioCall(name, f"interactions.{operation}", arguments, **rest)
+    path = asked.path.replace(PREVIOUS, f"<{_PREVIOUS}>")
+    body = _body(asked.body) if asked.body else {}
+    return ScenarioCall(name, "interactions.create", method=asked.method, path=path, **rest, **body)
+
+
+def _shape(path: str) -> str:
+    parts = path.split("/")
+    return "/".join([*parts[:2], *("ID" if part and number == 0 else part for number, part in enumerate(parts[2:]))])
+
+
+def _body(body: bytes) -> dict[str, Any]:
+    """Give a body as arguments where it is JSON as anybody writes it, else as text, else as bytes."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict) and plain(value) == body and not set(names_in(value)):
+        return {"arguments": _named(value)}
+    with suppress(UnicodeDecodeError):
+        return {"body": body.decode()}
+    return {"body_base64": b64encode(body).decode()}
+
+
+def _named(value: Any) -> Any:
+    """Put the name of a scenario in the place of the mark for the id of what was made before."""
+    match value:
+        case str():
+            return f"<{_PREVIOUS}>" if value == PREVIOUS else value
+        case dict():
+            return {key: _named(item) for key, item in value.items()}
+        case list():
+            return [_named(item) for item in value]
+    return value
 
 
 SORTS: Mapping[str, Callable[..., Test]] = {"requests": _requests, "wrong": _wrong, "life": _life}

@@ -9,7 +9,6 @@ A call is a `ScenarioCall`: what it takes from earlier answers stands in it by n
 when it is played again against answers with other ids.
 """
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -121,9 +120,9 @@ def as_entry(call: ScenarioCall, status: int | None = None) -> dict[str, Any]:
 def _members(call: ScenarioCall, status: int | None) -> Iterator[tuple[str, Any]]:
     yield "name", call.name
     yield "operation", call.operation
-    for name in ("arguments", "body", "body_base64", "headers", "query", "bind", "bind_events"):
-        value = getattr(call, name, None)
-        if value or (name == "arguments" and value is not None and getattr(call, "body", None) is None):
+    for name in ("method", "path", "arguments", "body", "body_base64", "headers", "query", "bind", "bind_events"):
+        value = getattr(call, name)
+        if value or (name == "arguments" and call.raw is None and call.path is None):
             yield name, dict(value) if isinstance(value, Mapping) else value
     if call.key != "good":
         yield "key", call.key
@@ -131,8 +130,3 @@ def _members(call: ScenarioCall, status: int | None) -> Iterator[tuple[str, Any]
         yield "expect", {"http": status}
     elif call.expect != Expectation():
         yield "expect", {"http": call.expect.http}
-
-
-def base64_of(body: bytes) -> str:
-    """Give bytes as a scenario holds those that are no text."""
-    return base64.b64encode(body).decode()

@@ -135,7 +135,7 @@ def media_data(asked: Any) -> Iterator[str]:
 
 
 def wrong_declarations_are_refused(trace: Trace) -> Iterator[Verdict]:
-    """Functions without a name, or two of one name, are refused, and a choice of what is not there (IX-FUNC-040)."""
+    """Functions without a name, or two of one name, are refused (IX-FUNC-040); a choice of none too."""
     for call, _ in _creates(trace):
         fault = declaration_fault(call.asked)
         if fault:

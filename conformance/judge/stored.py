@@ -122,7 +122,7 @@ def unstored_interactions_cannot_be_read(trace: Trace) -> Iterator[Verdict]:
 
 
 def deleted_interactions_are_gone(trace: Trace, operation: str) -> Iterator[Verdict]:
-    """What was deleted cannot be read, or deleted again (IX-DEL-001, IX-DEL-003)."""
+    """What was deleted cannot be read, deleted or cancelled (IX-DEL-001, IX-DEL-003, IX-CANCEL-002)."""
     for call in trace.calls:
         if call.operation != operation or call.status is None:
             continue

@@ -17,12 +17,12 @@ import jsonpath_rfc9535
 
 from conformance.errors import TargetUnreachable
 from conformance.scenario.expectation import misses_of
-from conformance.scenario.scenario import Scenario, ScenarioCall, fill
+from conformance.scenario.scenario import Scenario, ScenarioCall, fill, fill_text
 from conformance.scenario.target import Target
 from conformance.wire.exchange import Exchange, Request
 from conformance.wire.trace import Call, Trace
 
-__all__ = ["REVISION", "Miss", "Played", "bind_values", "build_request", "play"]
+__all__ = ["REVISION", "Miss", "Played", "bind_values", "build_request", "plain", "play"]
 
 REVISION = "2026-05-20"
 """The `Api-Revision` that the quickstart sends with /v1beta."""
@@ -88,11 +88,14 @@ def build_request(call: ScenarioCall, values: Mapping[str, Any], target: Target,
     """Write the request of a call, its values filled in."""
     arguments = fill(call.arguments, values)
     method, path, query = _address(call.operation, arguments, api_version)
-    query |= call.query
+    if call.path is not None:
+        path = f"/{api_version}{fill_text(call.path, values)}"
+    method = call.method or method
+    query |= fill(call.query, values)
     url = f"{target.url}{path}" + (f"?{urlencode(query)}" if query else "")
     body = call.raw
     if body is None:
-        body = _json(arguments) if call.operation == "interactions.create" else b""
+        body = plain(arguments) if call.operation == "interactions.create" else b""
     headers = {"x-goog-api-key": {"good": target.key, "bad": "bad-key", "none": ""}[call.key]}
     if body:
         headers["content-type"] = "application/json"
@@ -105,7 +108,7 @@ def build_request(call: ScenarioCall, values: Mapping[str, Any], target: Target,
     return Request(method, url, sent, body)
 
 
-def _json(value: Any) -> bytes:
+def plain(value: Any) -> bytes:
     """Write compact JSON; what UTF-8 cannot hold, such as half an emoji, is escaped."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

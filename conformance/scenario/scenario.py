@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from conformance.contract.places import folder
 from conformance.contract.registry import registry
@@ -29,6 +30,7 @@ __all__ = [
     "Scenario",
     "ScenarioCall",
     "fill",
+    "fill_text",
     "find_scenarios",
     "is_ours",
     "names_in",
@@ -38,6 +40,7 @@ __all__ = [
 
 SUFFIX = ".scenario.yaml"
 _NAME = re.compile(r"<([a-z][a-z0-9_]*)(\.\.\.)?>")
+_WITHIN = re.compile(r"<([a-z][a-z0-9_]*)>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class ScenarioCall:
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     key: str = "good"
+    method: str | None = None
+    path: str | None = None
     expect: Expectation = Expectation()
     bind: Mapping[str, str] = field(default_factory=dict)
     bind_events: Mapping[str, str] = field(default_factory=dict)
@@ -259,13 +264,13 @@ def _inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
         if call.name in seen:
             yield f"{where}/name", f"two calls are called {call.name!r}"
         seen.add(call.name)
-        for name in names_in(call.arguments):
+        for name in (*names_in(call.arguments), *names_in(call.query), *_WITHIN.findall(call.path or "")):
             if name not in bound:
                 choice = ", ".join(sorted(bound)) or "none"
                 yield f"{where}/arguments", f"<{name}> is bound by nothing before it (bound: {choice})"
         if fault := _base64_fault(call.body_base64 or ""):
             yield f"{where}/body_base64", f"this is not base64: {fault}"
-        if call.operation != "interactions.create" and "id" not in call.arguments:
+        if call.operation != "interactions.create" and "id" not in call.arguments and call.path is None:
             yield f"{where}/arguments", f"{call.operation} needs an id"
         for name, path in (*call.bind.items(), *call.bind_events.items()):
             if fault := _jsonpath_fault(path):
@@ -303,6 +308,15 @@ def names_in(value: Any) -> Iterator[str]:
         case list():
             for item in value:
                 yield from names_in(item)
+
+
+def fill_text(text: str, values: Mapping[str, Any]) -> str:
+    """Put bound values where their names stand within a text, such as a path.
+
+    >>> fill_text("/interactions/<turn>/cancel", {"turn": "v1_x"})
+    '/interactions/v1_x/cancel'
+    """
+    return _WITHIN.sub(lambda found: quote(str(values[found[1]]), safe="") if found[1] in values else found[0], text)
 
 
 def fill(value: Any, values: Mapping[str, Any]) -> Any:

@@ -10,6 +10,7 @@ where there is a place to point at.
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,6 +37,7 @@ _STEPS = frozenset(
     retrieval_call retrieval_result processing_call processing_result
     tool_search_call tool_search_result""".split()
 )
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _MODES = frozenset({"auto", "any", "none", "validated"})
 
 
@@ -185,6 +187,23 @@ def _refuse_shape(body: dict[str, Any]) -> None:
         raise invalid(f"The value is invalid for '{problem.pointer}': {problem.message}.")
     for drift in found.drift:
         _refuse_drift(drift, body)
+    for pointer in _broken_media(body.get("input"), "/input"):
+        raise invalid(f"The value is invalid for '{pointer}': expected a string, corrupt base64.")
+
+
+def _broken_media(value: Any, pointer: str) -> Iterator[str]:
+    """Give the places of media whose data are no base64, in the usual alphabet or in that for addresses."""
+    match value:
+        case {"type": "image" | "audio" | "document" | "video", "data": str(data)}:
+            if not _BASE64.fullmatch(data):
+                yield f"{pointer}/data"
+        case {"type": "user_input", "content": inner}:
+            yield from _broken_media(inner, f"{pointer}/content")
+        case {"type": "function_result", "result": inner}:
+            yield from _broken_media(inner, f"{pointer}/result")
+        case list():
+            for number, item in enumerate(value):
+                yield from _broken_media(item, f"{pointer}/{number}")
 
 
 def _nested_results(body: Mapping[str, Any]) -> Iterator[Problem]:
