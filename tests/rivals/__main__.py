@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from conformance.mutants.mutant import Mutant, read_mutants
+from tests.rivals import fuzzed, table
 from tests.rivals.servers import SEED
 from tests.rivals.side_by_side import on_mutants, on_the_right_server
-from tests.rivals import fuzzed, table
 from tests.rivals.tools import tools
 
 __all__ = ["chosen", "main", "read_results"]

@@ -22,7 +22,7 @@ _ID = "$response.body#/id"
 
 
 def helped_document(*, examples: bool = True) -> dict[str, Any]:
-    """Give the exported document with links, events that are validated, and the examples if they are wanted."""
+    """Give the exported document with links and events that are validated; with the examples, too."""
     document: dict[str, Any] = copy.deepcopy(openapi_document())
     create = document["paths"]["/interactions"]["post"]
     if examples:

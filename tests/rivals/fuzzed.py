@@ -4,7 +4,7 @@ data = summary(header, lines)          # for JSON
 print(markdown(data))
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 __all__ = ["SPARE", "markdown", "summary"]
@@ -64,24 +64,32 @@ def markdown(data: Line) -> str:
         "schemathesis's",
         "members, of which needed",
     ]
-    rows = [_row(line) for line in data["lines"]]
-    found, versions = data["found"], ", ".join(f"{k} {v}" for k, v in data["versions"].items())
     return "\n".join(
         [
             f"| {' | '.join(heads)} |",
             "| --- | --- | --- | ---: | ---: | ---: | ---: | --- |",
-            *(f"| {' | '.join(row)} |" for row in rows),
+            *(f"| {' | '.join(_row(line))} |" for line in data["lines"]),
             "",
-            f"Of {data['mutants']} wrong servers fuzzing finds {found[OURS]}, schemathesis {found[THEIRS]}; "
-            f"both {len(data['both'])}, fuzzing alone {len(data['by_fuzz_alone'])}, schemathesis alone "
-            f"{len(data['by_schemathesis_alone'])}, none {len(data['none'])}. {data['limit_s']:g} s each, "
-            f"seed {data['seed']}; {versions}.",
-            f"{data['findings']} findings; the largest has {data['most_spare']} members more than its fault "
-            f"needs (at most {SPARE}); {len(data['not_shown_again'])} did not show again.",
-            *(f"Alarm of {name} on the right server: {one}." for name, of in data["right"].items() for one in of),
+            *_told(data),
+            *(
+                f"Alarm of {name} on the right server: {one}."
+                for name, of in data["right"].items()
+                for one in of
+            ),
             *(f"Problem: {name}: {one}." for name, one in data["problems"].items()),
+            "",
         ]
-    ) + "\n"
+    )
+
+
+def _told(data: Line) -> Iterator[str]:
+    found, alone = data["found"], len(data["by_schemathesis_alone"])
+    versions = ", ".join(f"{name} {one}" for name, one in data["versions"].items())
+    yield f"Of {data['mutants']} wrong servers fuzzing finds {found[OURS]}, schemathesis {found[THEIRS]}:"
+    yield f"both {len(data['both'])}, fuzzing alone {len(data['by_fuzz_alone'])}, schemathesis alone {alone},"
+    yield f"none {len(data['none'])}. {data['limit_s']:g} s each, seed {data['seed']}; {versions}."
+    yield f"{data['findings']} findings; the largest has {data['most_spare']} members more than its fault needs"
+    yield f"(at most {SPARE}); {len(data['not_shown_again'])} did not show again."
 
 
 def _row(line: Line) -> list[str]:

@@ -12,7 +12,7 @@ fault needs. It shares the judge with fuzzing, and nothing of how fuzzing makes 
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -94,7 +94,7 @@ class Pair:
         return World(target, own=True)
 
     def shows(self, finding: Finding, calls: Calls, call: ScenarioCall) -> bool:
-        """Whether calls show a finding; `call` is the one that it is about, where the judge does not tell it."""
+        """Whether calls show a finding; `call` is what it is about, where the judge does not tell it."""
         keys, statuses = _held(self._wrong, calls)
         if finding.key in keys:
             return finding.key not in _held(self._right, calls)[0]
@@ -113,10 +113,8 @@ class Pair:
 def _held(world: World, calls: Calls) -> tuple[set[str], dict[str, int | None]]:
     """Hold a conversation; give what the judge finds, and how each call was answered."""
     talk = world.talk()
-    try:
+    with suppress(TargetUnreachable, KeyError):  # no answer, or a name that was not bound
         talk.again(calls)
-    except (TargetUnreachable, KeyError):  # no answer, or a name that was not bound
-        pass
     seen = world.seen(talk)
     statuses = {call.name: answered.status for call, answered in zip(calls, seen.trace.calls, strict=False)}
     return {key_of(one) for one in seen.verdicts}, statuses
@@ -131,7 +129,9 @@ def size(calls: Calls) -> int:
     return sum(members(call.arguments) for call in calls)
 
 
-def least(pair: Pair, finding: Finding, starts: Sequence[Calls] = (), patience_s: float = _PATIENCE_S) -> Calls | None:
+def least(
+    pair: Pair, finding: Finding, starts: Sequence[Calls] = (), patience_s: float = _PATIENCE_S
+) -> Calls | None:
     """Give the smallest conversation that shows a finding; None where not even its own does."""
     about = finding.calls[finding.exchange]
     if not pair.shows(finding, finding.calls, about):

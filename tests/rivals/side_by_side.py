@@ -1,8 +1,8 @@
 """One server, several tools: each meets it fresh, and what it says of the right server does not count.
 
-    right = on_the_right_server(available, Path("work"))
-    line = on_a_mutant(mutant, available, right, Path("work"))
-    line["tools"]["llm-comply"]["caught"]
+right = on_the_right_server(available, Path("work"))
+line = on_a_mutant(mutant, available, right, Path("work"))
+line["tools"]["llm-comply"]["caught"]
 """
 
 import multiprocessing

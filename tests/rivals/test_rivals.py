@@ -16,7 +16,8 @@ from conformance.mutants.mutant import Mutant, read_mutants
 from conformance.scenario.scenario import ScenarioCall
 from conformance.server import Service, serving
 from conformance.wire.exchange import Request
-from tests.rivals import __main__ as program, fuzzed
+from tests.rivals import __main__ as program
+from tests.rivals import fuzzed
 from tests.rivals.document import helped_document
 from tests.rivals.least import Finding, Pair, least, read_findings, size
 from tests.rivals.servers import Beside, standing
@@ -346,7 +347,10 @@ def test_a_finding_is_held_against_what_its_fault_needs(tmp_path: Path) -> None:
 
 def message_of(mutant: Mutant, body: dict[str, Any]) -> str:
     """What the judge says first of a mutant's answer."""
-    with serving(answering=Beside(standing(mutant.mutate))) as server, PlainTarget(server.url, key="k") as target:
+    with (
+        serving(answering=Beside(standing(mutant.mutate))) as server,
+        PlainTarget(server.url, key="k") as target,
+    ):
         world = World(target, own=True)
         talk = world.talk()
         talk.say(body)

@@ -4,8 +4,8 @@
     told = run_tool(tool, server.url, Path("work"), right=False)
     told.findings          # {"Response violates schema · POST /interactions"}
 
-Two of them take as long as they are given: `fuzz` is our fuzzing without a scenario, and `schemathesis-for` is
-schemathesis with the same seconds and a document without the requests of our scenarios.
+Two of them take as long as they are given: `fuzz` is our fuzzing without a scenario, and `schemathesis-for`
+is schemathesis with the same seconds and a document without the requests of our scenarios.
 
 A finding is the tool's own name of a fault, without what differs from run to run. A tool says nothing of the
 right server: `side_by_side` takes away what it finds there.
@@ -207,9 +207,7 @@ def _fuzz_found(work: Path, printed: str) -> set[str]:
     return _ours_found(work, printed)
 
 
-def _schemathesis(
-    url: str, work: Path, right: bool, *, document: str, more: Sequence[str] = ()
-) -> list[str]:
+def _schemathesis(url: str, work: Path, right: bool, *, document: str, more: Sequence[str] = ()) -> list[str]:
     """All its phases, up to what is not in the baseline, which it wrote of the right server."""
     (work / "openapi.json").write_text(document, encoding="utf-8")
     (work / "schemathesis.toml").write_text(_SCHEMATHESIS, encoding="utf-8")
