@@ -88,8 +88,8 @@ def _told(data: Line) -> Iterator[str]:
     yield f"Of {data['mutants']} wrong servers fuzzing finds {found[OURS]}, schemathesis {found[THEIRS]}:"
     yield f"both {len(data['both'])}, fuzzing alone {len(data['by_fuzz_alone'])}, schemathesis alone {alone},"
     yield f"none {len(data['none'])}. {data['limit_s']:g} s each, seed {data['seed']}; {versions}."
-    yield f"{data['findings']} findings; the largest has {data['most_spare']} members more than its fault needs"
-    yield f"(at most {SPARE}); {len(data['not_shown_again'])} did not show again."
+    yield f"{data['findings']} findings; the largest has {data['most_spare']} members more than its fault"
+    yield f"needs (at most {SPARE}); {len(data['not_shown_again'])} did not show again."
 
 
 def _row(line: Line) -> list[str]:

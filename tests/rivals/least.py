@@ -47,7 +47,7 @@ BY_HAND: tuple[Mapping[str, Any], ...] = (
     {"input": "Hello"},
     {},
 )
-_SIMPLER = ("Hello", True, 1, [], {})
+_SIMPLER: tuple[Any, ...] = ("Hello", True, 1, [], {})
 
 Calls = Sequence[ScenarioCall]
 
