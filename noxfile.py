@@ -9,6 +9,8 @@ Plain `nox` is what CI runs: no network beyond the package registry, no key. The
     nox -s matrix
     nox -s mutation -- --seed 7
     nox -s rivals
+    nox -s fuzz_mutants
+    nox -s fuzz_long
 """
 
 import json
@@ -75,6 +77,8 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "tests.bench", *session.posargs)
     session.run("python", "-m", "tests.server.bench")
     session.run("python", "-m", "tests.testees.bench")
+    session.install("schemathesis>=4.32")
+    session.run("python", "-m", "tests.fuzzing.bench")
 
 
 @nox.session(python=PYTHON, default=False)
@@ -143,3 +147,23 @@ def rivals(session: nox.Session) -> None:
     to = session.create_tmp()
     results = ("--results", f"{to}/rivals.ndjson", "--to", f"{to}/rivals.json")
     session.run("python", "-m", "tests.rivals", "-n", "2", *results, *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False)
+def fuzz_mutants(session: nox.Session) -> None:
+    """What fuzzing alone finds of 30 wrong servers, 20 s each, beside schemathesis; goes on where it was."""
+    session.install("-e.", "schemathesis>=4.32")
+    to = Path(".gemini-conformance").resolve()
+    to.mkdir(exist_ok=True)
+    results = ("--results", f"{to}/fuzz-mutants.ndjson", "--to", f"{to}/fuzz-mutants.json")
+    tools = ("--tools", "fuzz", "schemathesis-for", "--limit", "20", "--sample", "30")
+    session.run("python", "-m", "tests.rivals", *tools, *results, *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False)
+def fuzz_long(session: nox.Session) -> None:
+    """No false alarm in 100,000 conversations with the reference server."""
+    session.install("-e.")
+    record = f"{session.create_tmp()}/fuzz.ndjson"
+    long = ("--examples", "100000", "-n", "2", "--strict", "--database", "", "--record", record)
+    session.run("gemini-conformance", "fuzz", *long, *session.posargs)

@@ -10,6 +10,7 @@ The judge decides, as for every other conversation. Three things can be said her
 here how a request was made: a right request is refused, a wrong one is taken, an answer does not come.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -104,7 +105,7 @@ class World:
     own: it is ours, and each conversation has a key of its own, so that none meets another.
     branches: which kinds, words and fields of the schemas were seen so far.
     judged: how many exchanges were judged. passes: how often each requirement was kept.
-    told: the branches that were told of.
+    told: the branches that were told of. begun: when, by `time.monotonic`.
     """
 
     target: Target
@@ -114,6 +115,7 @@ class World:
     told: set[Branch] = field(default_factory=set)
     passes: Counter[str] = field(default_factory=Counter)
     judged: int = 0
+    begun: float = field(default_factory=time.monotonic)
     _numbers: Iterator[int] = field(default_factory=count)
 
     def talk(self) -> Talk:

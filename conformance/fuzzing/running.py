@@ -145,7 +145,8 @@ def _progress(world: World, examples: int) -> Line:
 
 
 def _finding(order: Order, world: World, sort: str, prey: Prey) -> Line:
-    """Confirm a finding, and give it as the lines of a record."""
+    """Confirm a finding, and give it as the lines of a record; its seconds are those until it was found."""
+    seconds = time.monotonic() - world.begun
     key = prey.sighting.key
     seen: Seen = reduced(prey.held, world, key, until=time.monotonic() + _REDUCING_S)
     verdict = next(one for one in seen.verdicts if key_of(one) == key)
@@ -155,11 +156,8 @@ def _finding(order: Order, world: World, sort: str, prey: Prey) -> Line:
         verdict = replace(verdict, outcome="inconclusive", message=told)
     number = hashlib.sha256(key.encode()).hexdigest()[:6]
     name = f"{verdict.requirement or 'refused'}-{number}"
-    return {
-        "type": "finding",
-        "key": key,
-        "lines": _lines(order, f"fuzz/{sort}/{name}[{order.target}]", seen, verdict, prey.examples),
-    }
+    summary, *rest = _lines(order, f"fuzz/{sort}/{name}[{order.target}]", seen, verdict, prey.examples)
+    return {"type": "finding", "key": key, "lines": [{**summary, "seconds": round(seconds, 2)}, *rest]}
 
 
 def _other_answers(world: World, seen: Seen, key: str) -> str:

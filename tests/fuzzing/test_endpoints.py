@@ -26,7 +26,7 @@ from conformance.server import Answer, ReferenceServer, Service, serving
 from conformance.server.answer import json_answer
 from conformance.wire.exchange import Request
 from tests import badservers
-from tests.rivals.side_by_side import Beside, standing
+from tests.rivals.servers import Beside, standing
 
 
 @pytest.fixture(autouse=True)

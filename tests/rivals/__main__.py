@@ -7,6 +7,11 @@ count. The results are kept a line a mutant, with a folder `FILE.work` beside th
 goes on where it was. Mutants come in an order drawn from the seed, so that whatever is done is a fair sample.
 `--to` writes the figures as JSON, and beside it the table as Markdown. Every tool runs to its end, or to its
 first new finding; one that is not over after 180 seconds has a problem in the results.
+
+    python -m tests.rivals --tools fuzz schemathesis-for --limit 20 --sample 30
+
+compares our fuzzing, without a scenario, with schemathesis, both for 20 seconds a server, and says how much
+larger each finding is than its fault needs.
 """
 
 import argparse
@@ -20,8 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from conformance.mutants.mutant import Mutant, read_mutants
-from tests.rivals.side_by_side import SEED, on_mutants, on_the_right_server
-from tests.rivals.table import markdown, summary
+from tests.rivals import fuzzed, table
+from tests.rivals.servers import SEED
+from tests.rivals.side_by_side import on_mutants, on_the_right_server
 from tests.rivals.tools import tools
 
 __all__ = ["chosen", "main", "read_results"]
@@ -57,11 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _write(results, [line], mode="a")
         told = ", ".join(name for name, one in line["tools"].items() if one["caught"]) or "none"
         print(f"{len(done)} {line['mutant']}: {told}", file=sys.stderr)  # noqa: T201
-    data = summary(header, [line for line in done if line["mutant"] in {one.name for one in wanted}])
+    shown = fuzzed if "fuzz" in available else table
+    data = shown.summary(header, [line for line in done if line["mutant"] in {one.name for one in wanted}])
+    text = shown.markdown(data)
     if options.to:
         Path(options.to).write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        Path(options.to).with_suffix(".md").write_text(markdown(data), encoding="utf-8")
-    print(markdown(data))  # noqa: T201
+        Path(options.to).with_suffix(".md").write_text(text, encoding="utf-8")
+    print(text)  # noqa: T201
     return 0
 
 

@@ -21,11 +21,12 @@ __all__ = ["helped_document"]
 _ID = "$response.body#/id"
 
 
-def helped_document() -> dict[str, Any]:
-    """Give the exported document with examples, links and events that are validated."""
+def helped_document(*, examples: bool = True) -> dict[str, Any]:
+    """Give the exported document with links and events that are validated; with the examples, too."""
     document: dict[str, Any] = copy.deepcopy(openapi_document())
     create = document["paths"]["/interactions"]["post"]
-    create["requestBody"]["content"]["application/json"]["examples"] = dict(_examples())
+    if examples:
+        create["requestBody"]["content"]["application/json"]["examples"] = dict(_examples())
     answer = document["components"]["responses"]["interaction_or_stream"]
     answer["content"]["text/event-stream"]["itemSchema"]["properties"]["data"] = {
         "anyOf": [{"$ref": "#/components/schemas/event"}, {"const": "[DONE]"}]

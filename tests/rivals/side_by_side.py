@@ -1,68 +1,29 @@
 """One server, several tools: each meets it fresh, and what it says of the right server does not count.
 
-    right = on_the_right_server(available, Path("work"))
-    line = on_a_mutant(mutant, available, right, Path("work"))
-    line["tools"]["llm-comply"]["caught"]
-
-A mutant that is wrong at the n-th request of its scenario alone would be right to tools that ask in another
-order, so it is wrong at every request here, as far as its operator applies: it *stands*.
+right = on_the_right_server(available, Path("work"))
+line = on_a_mutant(mutant, available, right, Path("work"))
+line["tools"]["llm-comply"]["caught"]
 """
 
 import multiprocessing
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from conformance.mutants.difference import touched
 from conformance.mutants.mutant import Mutant, read_mutants
 from conformance.mutants.running import run_server
-from conformance.mutants.service import MutatedService
-from conformance.server import Answer, Service, serving
-from conformance.wire.exchange import Request
+from conformance.server import Service, serving
+from tests.rivals.servers import SEED, Beside, standing
 from tests.rivals.tools import Tool, run_tool, tools
 
-__all__ = ["Beside", "on_a_mutant", "on_mutants", "on_the_right_server", "standing"]
+__all__ = ["on_a_mutant", "on_mutants", "on_the_right_server"]
 
-SEED = 7
-"""Of the servers, of schemathesis, and of the order of the mutants."""
 _RIGHT_RUNS = 2
 
 Findings = dict[str, list[str]]
-
-
-class Beside:
-    """A mutant, and how much of what is wrong with it was met.
-
-    asked, met: the requests, and those whose answer was not the right one.
-    crashes: how often its own code could not take a request; then it answers as the right server.
-    """
-
-    def __init__(self, mutate: Mapping[str, Any]) -> None:
-        self._service = MutatedService(mutate, SEED)
-        self.ledger = self._service.ledger
-        self.asked = self.met = self.crashes = 0
-
-    def answer(self, request: Request) -> Answer:
-        """Answer as the mutant does."""
-        sent = self._service.answer(request)
-        one = self._service.answered.pop()
-        self.asked += 1
-        if self._service.crash:
-            self.crashes, self._service.crash = self.crashes + 1, ""
-            return one.right
-        self.met += bool(touched([one]))
-        return sent
-
-
-def standing(mutate: Mapping[str, Any]) -> dict[str, Any]:
-    """Let a mutant be wrong at any request, not only at the n-th."""
-    when = {key: value for key, value in mutate.get("when", {}).items() if key != "exchange"}
-    return (
-        {**mutate, "when": when} if when else {key: value for key, value in mutate.items() if key != "when"}
-    )
 
 
 def on_the_right_server(available: Iterable[Tool], work: Path) -> Findings:
@@ -100,6 +61,7 @@ def on_a_mutant(mutant: Mutant, available: Iterable[Tool], right: Findings, work
         folder = work / f"{mutant.name}-{tool.name}"
         with serving(answering=service) as server:
             told = run_tool(tool, server.url, folder, right=False)
+        more = {} if told.problem else tool.more(folder, mutant)
         shutil.rmtree(folder, ignore_errors=True)
         new = sorted(told.findings - set(right[tool.name]))
         line["tools"][tool.name] = {
@@ -110,6 +72,7 @@ def on_a_mutant(mutant: Mutant, available: Iterable[Tool], right: Findings, work
             "met": service.met,
             "crashes": service.crashes,
             "problem": told.problem,
+            **more,
         }
     return line
 

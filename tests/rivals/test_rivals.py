@@ -10,12 +10,18 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
+from conformance.fuzzing.endpoint import World
+from conformance.fuzzing.plain import PlainTarget
 from conformance.mutants.mutant import Mutant, read_mutants
+from conformance.scenario.scenario import ScenarioCall
 from conformance.server import Service, serving
 from conformance.wire.exchange import Request
 from tests.rivals import __main__ as program
+from tests.rivals import fuzzed
 from tests.rivals.document import helped_document
-from tests.rivals.side_by_side import Beside, on_a_mutant, on_the_right_server, standing
+from tests.rivals.least import Finding, Pair, least, read_findings, size
+from tests.rivals.servers import Beside, standing
+from tests.rivals.side_by_side import on_a_mutant, on_the_right_server
 from tests.rivals.table import markdown, summary
 from tests.rivals.tools import KEY, Tool, run_tool, tools
 
@@ -300,3 +306,109 @@ def test_the_order_is_drawn_from_the_seed_and_equivalents_are_left_out() -> None
     names = [one.name for one in program.chosen()]
     assert names == [one.name for one in program.chosen()] != sorted(names)
     assert len(names) == sum(not one.equivalent for one in MUTANTS.values())
+
+
+def test_a_finding_is_held_against_what_its_fault_needs(tmp_path: Path) -> None:
+    """A request with more than it takes is made smaller, and what no wrong server shows is nothing."""
+    fat = {
+        "model": "gemini-3.5-flash",
+        "input": [{"type": "text", "text": "Hi"}],
+        "store": False,
+        "generation_config": {"temperature": 1, "seed": 3},
+    }
+    record = [
+        {
+            "type": "scenario",
+            "subject": "fuzz/requests/x[url]",
+            "seconds": 1.5,
+            "scenario": {
+                "title": "t",
+                "source": "https://ai.google.dev/api/interactions-api",
+                "exercises": ["HTTP-012"],
+                "calls": [{"name": "call_1", "operation": "interactions.create", "arguments": fat}],
+            },
+        },
+        {
+            "type": "verdict",
+            "subject": "fuzz/requests/x[url]",
+            "outcome": "warn",
+            "requirement": "IX-USAGE-003",
+            "message": message_of(TOTAL, fat),
+            "exchange": 0,
+        },
+        {"type": "fuzz", "seconds": 3.0},
+    ]
+    (tmp_path / "record.ndjson").write_text("".join(f"{json.dumps(line)}\n" for line in record))
+    more = read_findings(tmp_path, TOTAL)
+    assert (more["tried_s"], more["first_s"]) == (3.0, 1.5)
+    assert [(one["members"], one["needed"]) for one in more["sizes"]] == [(8, 2)]
+    assert read_findings(tmp_path, LATE)["sizes"][0]["needed"] is None
+
+
+def message_of(mutant: Mutant, body: dict[str, Any]) -> str:
+    """What the judge says first of a mutant's answer."""
+    with (
+        serving(answering=Beside(standing(mutant.mutate))) as server,
+        PlainTarget(server.url, key="k") as target,
+    ):
+        world = World(target, own=True)
+        talk = world.talk()
+        talk.say(body)
+        return world.seen(talk).verdicts[0].message
+
+
+def test_a_refusal_is_held_against_the_right_server(tmp_path: Path) -> None:
+    """Without a part that makes the request wrong for everyone."""
+    mutant = MUTANTS["list-of-blocks-is-refused"]
+    blocks = {"model": "gemini-3.5-flash", "input": [{"type": "text", "text": "Hi"}], "store": True}
+    call = ScenarioCall("call_1", "interactions.create", blocks)
+    finding = Finding("", "a request that keeps the contract is refused with HTTP 400: 'x'", 0, (call,), 0.0)
+    with Pair(mutant.mutate) as pair:
+        smallest = least(pair, finding)
+    assert smallest is not None
+    assert "model" in smallest[0].arguments
+    assert size(smallest) <= 4
+
+
+def test_the_table_of_fuzzing_names_who_found_what_and_what_is_too_large() -> None:
+    """Small enough to be read off."""
+
+    def line(name: str, ours: list[tuple[int, int | None]], *, theirs: bool) -> dict[str, Any]:
+        sizes = [
+            {"requirement": "IX-ID-001", "members": told, "needed": needed, "calls": 1, "seconds": 2.0}
+            for told, needed in ours
+        ]
+        fuzz = {"sizes": sizes, "first_s": 2.0 if ours else None, "tried_s": 20.0}
+        both = {"asked": 5, "seconds": 21.0, "problem": ""}
+        tools_told = {
+            "fuzz": {"caught": bool(ours), **both, **fuzz},
+            "schemathesis-for": {"caught": theirs, **both},
+        }
+        return {"mutant": name, "area": "id", "tools": tools_told}
+
+    lines = [
+        line("a", [(9, 3)], theirs=False),
+        line("b", [(4, 3), (2, None)], theirs=True),
+        line("c", [], theirs=False),
+    ]
+    header = {
+        "right": {"fuzz": [], "schemathesis-for": ["Odd · POST /x"]},
+        "versions": {"fuzz": "1"},
+        "seed": 7,
+        "limit_s": 20.0,
+    }
+    data = fuzzed.summary(header, lines)
+    assert data["found"] == {"fuzz": 2, "schemathesis-for": 1}
+    assert (data["both"], data["by_fuzz_alone"], data["none"]) == (["b"], ["a"], ["c"])
+    assert (data["most_spare"], data["too_large"], data["not_shown_again"]) == (6, ["a"], ["b"])
+    text = fuzzed.markdown(data)
+    assert "| a | fuzz | IX-ID-001 | 3.0 |  | 5 | 5 | 9 (3) |" in text
+    assert "| b | fuzz and schemathesis-for | IX-ID-001 and 1 more | 3.0 | 21.0 |" in text
+    assert "Alarm of schemathesis-for on the right server: Odd · POST /x." in text
+
+
+def test_fuzzing_that_ended_early_is_a_problem(tmp_path: Path) -> None:
+    """A crash must not look like a server without a fault."""
+    (tmp_path / "record.ndjson").write_text('{"type": "header"}\n')
+    with pytest.raises(ValueError, match="ended early: the harness failed"):
+        tools(20)["fuzz"].findings(tmp_path, "the harness failed")

@@ -4,6 +4,9 @@
     told = run_tool(tool, server.url, Path("work"), right=False)
     told.findings          # {"Response violates schema · POST /interactions"}
 
+Two of them take as long as they are given: `fuzz` is our fuzzing without a scenario, and `schemathesis-for`
+is schemathesis with the same seconds and a document without the requests of our scenarios.
+
 A finding is the tool's own name of a fault, without what differs from run to run. A tool says nothing of the
 right server: `side_by_side` takes away what it finds there.
 """
@@ -14,19 +17,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from conformance.mutants.mutant import Mutant
 from tests.rivals.document import helped_document
+from tests.rivals.least import read_findings
 
 __all__ = ["KEY", "Told", "Tool", "run_tool", "tools"]
 
 KEY = "key-of-a-mutant"
 _KEY_ENV = "CONFORMANCE_RIVALS_KEY"
 _GRACE_S = 5.0
+_AROUND_S = 40.0
+"""For start and report, around the seconds that are given for trying."""
 _ROOT = Path(__file__).parents[2]
 _ADVERSE = ("error", "fail", "warn")
 
@@ -65,6 +73,7 @@ class Tool:
     limit_s: after which it is ended.
     distribution: what it is called on the registry.
     aside: how findings begin that it tells without warning of them.
+    more: gives what else is read from its folder, about a mutant.
     """
 
     name: str
@@ -74,6 +83,7 @@ class Tool:
     distribution: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     aside: tuple[str, ...] = ()
+    more: Callable[[Path, Mutant], dict[str, Any]] = lambda _, __: {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +140,19 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def tools(limit_s: float) -> dict[str, Tool]:
-    """Give all three; none may take longer than `limit_s` for a server."""
-    document = json.dumps(helped_document(), ensure_ascii=False)
-    aside = ("drift ", "inconclusive ")
-    run = partial(_schemathesis, document=document)
+    """Give all: three that may not take longer than `limit_s` for a server, and two that try for so long."""
+    helped, plain = (json.dumps(helped_document(examples=one), ensure_ascii=False) for one in (True, False))
+    aside, environment = ("drift ", "inconclusive "), {_KEY_ENV: KEY}
+    run = partial(_schemathesis, document=helped)
+    run_for = partial(_schemathesis, document=plain, more=["--max-time", f"{limit_s:.0f}"])
+    around, ours = limit_s + _AROUND_S, "gemini-conformance"
+    fuzz = partial(_fuzz, seconds=limit_s)
     found = (
-        Tool("ours", _ours, _ours_found, limit_s, "gemini-conformance", {_KEY_ENV: KEY}, aside),
+        Tool("ours", _ours, _ours_found, limit_s, ours, environment, aside),
         Tool("schemathesis", run, _schemathesis_found, limit_s, "schemathesis"),
         Tool("llm-comply", _comply, _comply_found, limit_s, "llm-comply"),
+        Tool("fuzz", fuzz, _fuzz_found, around, ours, environment, aside, read_findings),
+        Tool("schemathesis-for", run_for, _schemathesis_found, around, "schemathesis"),
     )
     return {one.name: one for one in found}
 
@@ -164,6 +179,13 @@ def _ours(url: str, work: Path, _: bool) -> list[str]:
     ]
 
 
+def _fuzz(url: str, work: Path, _: bool, *, seconds: float) -> list[str]:
+    """One process, and nothing from an earlier run."""
+    command = [_script("gemini-conformance"), "fuzz", "--target", url, "--key-env", _KEY_ENV]
+    command += ["--seconds", f"{seconds:g}", "--seed", "7", "--timeout", "5", "-n", "1", "--database", ""]
+    return [*command, "--record", str(work / "record.ndjson"), "--bundle", str(work / "bundle")]
+
+
 def _ours_found(work: Path, _: str) -> set[str]:
     """Give what fails or warns; where nothing does, what else the record has that is no pass."""
     with (work / "record.ndjson").open(encoding="utf-8") as lines:
@@ -174,7 +196,18 @@ def _ours_found(work: Path, _: str) -> set[str]:
     return {f"{line['outcome']} {line['requirement'] or 'scenario'}" for line in adverse or verdicts} | drift
 
 
-def _schemathesis(url: str, work: Path, right: bool, *, document: str) -> list[str]:
+def _fuzz_found(work: Path, printed: str) -> set[str]:
+    """The same, of a run that went to its end.
+
+    Raises:
+        ValueError: it did not.
+    """
+    if '"type": "fuzz"' not in (work / "record.ndjson").read_text(encoding="utf-8"):
+        raise ValueError(f"the run of fuzzing ended early: {printed[-200:]}")
+    return _ours_found(work, printed)
+
+
+def _schemathesis(url: str, work: Path, right: bool, *, document: str, more: Sequence[str] = ()) -> list[str]:
     """All its phases, up to what is not in the baseline, which it wrote of the right server."""
     (work / "openapi.json").write_text(document, encoding="utf-8")
     (work / "schemathesis.toml").write_text(_SCHEMATHESIS, encoding="utf-8")
@@ -189,6 +222,9 @@ def _schemathesis(url: str, work: Path, right: bool, *, document: str) -> list[s
         f"{url}/v1beta",
         "--seed",
         "7",
+        "--workers",
+        "1",
+        *more,
         *accept,
         *report,
     ]
