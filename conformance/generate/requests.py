@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
 from typing import Any
 
 from hypothesis import strategies as st
@@ -146,9 +147,7 @@ def _shown(group: str) -> tuple[_Shown, ...]:
     parts = {f"interactions/{schema}": told for schema, told in _parts_of(group)}
     config = id(contract().schema("interactions/generation_config"))
     return tuple(
-        _Shown(*parts[root], way)
-        for root, way in goals(tuple(parts))
-        if way.get(config) not in _SETTINGS
+        _Shown(*parts[root], way) for root, way in goals(tuple(parts)) if way.get(config) not in _SETTINGS
     )
 
 
@@ -173,7 +172,7 @@ class _Asking:
         self._choices = choices
         self._background = background
         kind = "" if model is None else _kind(model)
-        self._setting_shown = self._show("settings", kind) if choices.below(3) else _NOTHING
+        self._setting_shown = self._show("settings", kind)
         mix = [kind for kind in _MIX if background is not False or kind != "research"]
         if model is not None:
             self._kind, self._name = _kind(model), model
@@ -190,17 +189,17 @@ class _Asking:
 
     def _show(self, group: str, kind: str) -> _Shown:
         """Choose what is shown of a group, some times nothing; nor what this kind cannot show."""
-        if not self._choices.below(3):
-            return _NOTHING
-        chosen = self._choices.of(_shown(group))
+        possible = _shown(group)
+        chosen = self._choices.maybe(possible, len(possible) // 2) or _NOTHING
         fits = chosen.kind in (kind, "") or not kind
         return chosen if fits and (chosen.kind != "research" or self._background is not False) else _NOTHING
 
     def body(self, stream: bool | None, *, history: bool) -> dict[str, Any]:
         """Give the whole body."""
         body: dict[str, Any] = {"agent" if self._kind in _AGENTS else "model": self._name}
-        prompt, kinds = self._choices.of(TOPICS)
-        if not self._choices.below(6) < 5:
+        place = self._choices.below(len(TOPICS) * 6)
+        prompt, kinds = TOPICS[place % len(TOPICS)]
+        if place >= len(TOPICS) * 5:
             prompt = self._choices.draw(_PROMPTS)
         told = self._choices.some(_MEMBERS, 4)
         if self._setting_shown.part and self._setting_shown.part not in told:
@@ -225,20 +224,19 @@ class _Asking:
     def _life(self, stream: bool | None) -> dict[str, Any]:
         """Draw how it runs."""
         found: dict[str, Any] = {}
-        streamed = self._choices.of((None, True, True, False)) if stream is None else stream or None
-        if streamed is not None:
-            found["stream"] = streamed
-        background = self._choices.of((None, None, None, False, True))
+        streamed, background, store, reported = self._choices.of(_LIVES)
+        if stream is not None:
+            streamed = stream or None
         if self._kind == "research" or self._background:
             background = True
         elif self._background is False and background:
             background = False
-        if background is not None:
-            found["background"] = background
-        store = self._choices.of((None, None, True) if background else (None, None, True, False))
-        if store is not None:
-            found["store"] = store
-        if background and self._choices.one_in(2):
+        if background and store is False:
+            store = None
+        for name, told in (("stream", streamed), ("background", background), ("store", store)):
+            if told is not None:
+                found[name] = told
+        if background and reported:
             found["webhook_config"] = self._drawing.named("interactions/webhook_config", _DEPTH)
         return found
 
@@ -265,7 +263,11 @@ class _Asking:
 
     def _agent_config(self) -> Any:
         own = "deep_research" if self._kind == "research" else "antigravity"
-        kind = self._setting_shown.name if self._setting_shown.part == "agent_config" else self._choices.of((own, "dynamic"))
+        kind = (
+            self._setting_shown.name
+            if self._setting_shown.part == "agent_config"
+            else self._choices.of((own, "dynamic"))
+        )
         return self._drawing.plain(f"interactions/agent_config_{kind}", _DEPTH)
 
     def _labels(self) -> dict[str, str]:
@@ -428,6 +430,11 @@ class _Asking:
         return f"call_{self._calls}"
 
 
+_LIVES = tuple(
+    product(
+        (None, True, True, False), (None, None, None, False, True), (None, None, True, False), (False, True)
+    )
+)
 _MEMBERS = """system_instruction tools generation_config response_format agent_config service_tier
 safety_settings labels environment""".split()
 _TURN = ("model_output", "thought", "functions", "server", "server", "tool_call")
