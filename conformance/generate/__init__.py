@@ -2,7 +2,16 @@
 
 from conformance.generate.requests import requests
 from conformance.generate.schemas import instances
-from conformance.generate.streams import Streamed, streams
+from conformance.generate.streams import Streamed, events, interactions, streams
 from conformance.generate.wrong import Wrong, wrong_instances
 
-__all__ = ["Streamed", "Wrong", "instances", "requests", "streams", "wrong_instances"]
+__all__ = [
+    "Streamed",
+    "Wrong",
+    "events",
+    "instances",
+    "interactions",
+    "requests",
+    "streams",
+    "wrong_instances",
+]

@@ -9,7 +9,6 @@ bound, and nothing is filtered.
 
 from collections.abc import Sequence
 from functools import cache
-from itertools import combinations
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -24,11 +23,6 @@ _FEW = 5
 @cache
 def _numbers(bound: int) -> SearchStrategy[int]:
     return st.integers(0, bound - 1)
-
-
-@cache
-def _subsets(size: int, least: int, most: int) -> tuple[tuple[int, ...], ...]:
-    return tuple(chosen for count in range(least, most + 1) for chosen in combinations(range(size), count))
 
 
 class Choices:
@@ -55,14 +49,14 @@ class Choices:
         return items[place - nothing] if place >= nothing else None
 
     def some(self, items: Sequence[_T], most: int, *, least: int = 0) -> list[_T]:
-        """Choose some, all different, in the order that they have; the fewest and the first are the simplest."""
-        most = min(most, len(items))
+        """Choose some, all different, in their order; the fewest and the first are the simplest."""
         if len(items) <= _FEW:
-            places = self.of(_subsets(len(items), least, most))
+            bits = self.below(1 << len(items))
+            places = [place for place in range(len(items)) if bits >> place & 1]
         else:
-            count = least + self.below(most - least + 1)
-            places = self.of(_subsets(len(items), count, count))
-        return [items[place] for place in places]
+            count = least + self.below(min(most, len(items)) - least + 1)
+            places = sorted({self.below(len(items)) for _ in range(count)})
+        return [items[place] for place in places[:most] or range(least)]
 
     def text(self, texts: Sequence[str], strange: SearchStrategy[Any]) -> str:
         """Choose one of some texts, or now and then any text at all."""

@@ -21,7 +21,7 @@ from conformance.generate import values
 from conformance.generate.choices import Choices
 from conformance.generate.goals import MANY, Goal
 
-__all__ = ["DriftKind", "Drawing", "Special", "followed", "instances"]
+__all__ = ["Drawing", "DriftKind", "Special", "followed", "instances"]
 
 DriftKind: TypeAlias = Literal["field", "value", "variant"]
 
