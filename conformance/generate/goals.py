@@ -24,7 +24,7 @@ MANY = "*"
 Goal: TypeAlias = Mapping[int, str | int]
 """What to take on the way, by the identity of the schema: a member, a branch, an item, a word."""
 
-_MEMBERS_A_GOAL = 3
+_MEMBERS_A_GOAL = 2
 
 _Place: TypeAlias = tuple[str, Mapping[str, Any]]
 

@@ -19,11 +19,11 @@ from itertools import product
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import SearchStrategy
 
 from conformance.contract.store import contract
 from conformance.generate import values
-from conformance.generate.choices import Choices
+from conformance.generate.choices import Choices, chosen
 from conformance.generate.excluded import RETIRED_MODELS
 from conformance.generate.goals import Goal, goals
 from conformance.generate.schemas import Drawing
@@ -48,8 +48,10 @@ _KINDS = {
 }
 _REMEMBERING = frozenset({"text", "antigravity", "drawing", "film"})
 _AGENTS = frozenset({"research", "antigravity"})
-_MIX = ("text",) * 12 + ("antigravity", "research", "antigravity") + ("drawing",) * 2
-_MIX += ("speaking", "speaking", "transcribing", "transcribing", "music", "film")
+_MIX = ("text",) * 12 + tuple(
+    """antigravity research antigravity drawing drawing speaking speaking transcribing transcribing
+    music music film""".split()
+)
 _TOOLS = {
     "text": """function google_search code_execution url_context google_maps file_search computer_use
     mcp_server tool_search retrieval""".split(),
@@ -102,14 +104,11 @@ def requests(
     history: whether `input` may hold steps of the model. A service that checks whether it signed a thought
         itself is right to refuse such a request, for nobody but it can sign one.
     """
-    return _requests(model, stream, background, history)
 
+    def request(choices: Choices) -> dict[str, Any]:
+        return _Asking(choices, model, background).body(stream, history=history)
 
-@st.composite
-def _requests(
-    draw: DrawFn, model: str | None, stream: bool | None, background: bool | None, history: bool
-) -> dict[str, Any]:
-    return _Asking(Choices(draw), model, background).body(stream, history=history)
+    return chosen(request, "requests()")
 
 
 @cache
@@ -183,7 +182,7 @@ class _Asking:
             names = _names(self._kind)
             self._name = names[choices.below(_MOST_NAMES) % len(names)]
         self._tool_shown = self._show("tools", self._kind)
-        self._steps_shown = [self._show("input", self._kind), self._show("input", self._kind)]
+        self._steps_shown = [self._show("input", self._kind)]
         self._drawing = self._toward(self._setting_shown)
         self._calls = 0
         self._tools: list[dict[str, Any]] = []
@@ -194,7 +193,7 @@ class _Asking:
     def _show(self, group: str, kind: str) -> _Shown:
         """Choose what is shown of a group, some times nothing; nor what this kind cannot show."""
         possible = _shown(group)
-        chosen = self._choices.maybe(possible, len(possible) // 2) or _NOTHING
+        chosen = self._choices.maybe(possible, len(possible) // 3) or _NOTHING
         fits = chosen.kind in (kind, "") or not kind
         return chosen if fits and (chosen.kind != "research" or self._background is not False) else _NOTHING
 
@@ -312,7 +311,7 @@ class _Asking:
     # how it answers
 
     def _config(self) -> dict[str, Any]:
-        config = self._drawing.plain("interactions/generation_config", _DEPTH)
+        config: dict[str, Any] = self._drawing.plain("interactions/generation_config", _DEPTH)
         own = _OWN.get(self._kind)
         if own is not None and own not in config:
             member = contract().schema("interactions/generation_config")["properties"][own]
@@ -384,14 +383,14 @@ class _Asking:
         return [user_content(self._drawing, _DEPTH) for _ in range(1 + self._choices.below(2))]
 
     def _said(self, content: list[dict[str, Any]]) -> dict[str, Any]:
-        more = self._contents() if self._choices.one_in(2) else []
+        more = self._contents() if self._choices.one_in(3) else []
         return {"type": "user_input", "content": [*content, *more]}
 
     def _conversation(self, text: dict[str, Any], shown: list[_Shown]) -> list[dict[str, Any]]:
         """Draw turns that the client remembers, and what it says now: a text, or results of functions."""
         said = {"type": "user_input", "content": [{"type": "text", "text": TEXTS[0]}]}
         steps = [said if self._choices.below(5) < 4 else {"type": "user_input"}]
-        more = [_Shown(name=self._choices.of(_TURN)) for _ in range(self._choices.below(3) + (not shown))]
+        more = [_Shown(name=self._choices.of(_TURN)) for _ in range(self._choices.below(2) + (not shown))]
         for one in [*shown, *more]:
             steps.extend(self._steps(one.name, self._toward(one)))
         if steps[-1]["type"] == "function_result" and self._choices.one_in(2):

@@ -13,12 +13,12 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import SearchStrategy
 
 from conformance.contract.store import SchemaStore, contract
 from conformance.contract.validation import kinds_of
 from conformance.generate import values
-from conformance.generate.choices import Choices
+from conformance.generate.choices import Choices, chosen
 from conformance.generate.goals import MANY, Goal
 
 __all__ = ["Drawing", "DriftKind", "Special", "followed", "instances"]
@@ -38,12 +38,13 @@ def instances(
     drift: what else may be drawn: unknown fields, unknown words of open lists, unknown kinds of unions.
     depth: how many objects deep optional fields and items are drawn; below, only what is required.
     """
-    return _instances(name, frozenset(drift), depth, contract() if store is None else store)
+    known = contract() if store is None else store
+    kinds = frozenset(drift)
 
+    def instance(choices: Choices) -> Any:
+        return Drawing(choices, known, drift=kinds).value(name, known.schema(name), depth)
 
-@st.composite
-def _instances(draw: DrawFn, name: str, drift: frozenset[DriftKind], depth: int, store: SchemaStore) -> Any:
-    return Drawing(Choices(draw), store, drift=drift).value(name, store.schema(name), depth)
+    return chosen(instance, f"instances({name!r})")
 
 
 def followed(store: SchemaStore, name: str, schema: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

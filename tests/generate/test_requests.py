@@ -154,10 +154,7 @@ def _tool(kind: str, body: dict[str, Any]) -> dict[str, Any]:
             lambda body: _tool("file_search", body),
             {"tools": [{"type": "file_search", "file_search_store_names": ["fileSearchStores/handbooks"]}]},
         ),
-        (
-            lambda body: "temperature" in body.get("generation_config", {}),
-            {"generation_config": {"temperature": 1}},
-        ),
+        (lambda body: body.get("store") is False, {"store": False}),
     ],
 )
 def test_a_request_shrinks_to_what_is_wanted(wanted: Any, simplest: dict[str, Any]) -> None:
