@@ -3,7 +3,7 @@
 from conformance.generate.illegal import EDGES, Edge, Illegal, illegal_streams
 from conformance.generate.requests import requests
 from conformance.generate.schemas import instances
-from conformance.generate.streams import Streamed, streams
+from conformance.generate.streams import Streamed, events, interactions, streams
 from conformance.generate.ways import WAYS, Way, WrongRequest, wrong_requests
 from conformance.generate.wrong import Wrong, wrong_instances
 
@@ -16,8 +16,10 @@ __all__ = [
     "Way",
     "Wrong",
     "WrongRequest",
+    "events",
     "illegal_streams",
     "instances",
+    "interactions",
     "requests",
     "streams",
     "wrong_instances",

@@ -2,6 +2,8 @@
 
     streams()
     streamed.request, streamed.payloads, streamed.body()
+    interactions()      # the same, told as one body
+    events()            # one event of such a stream, or an error
 
 One id and one model throughout, indices that count up, deltas that fit their steps, arguments and text cut
 into fragments, citations on whole characters, results that name their calls, totals that add up. The letters
@@ -19,8 +21,9 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from conformance.generate import values
 from conformance.generate.schemas import instances
 from conformance.generate.tools import SERVER_TOOLS, uses
+from conformance.wire.fold import fold
 
-__all__ = ["Streamed", "streams"]
+__all__ = ["Streamed", "events", "interactions", "streams"]
 
 _CITATIONS = {  # what a tool found is cited so
     "google_search": "url_citation",
@@ -53,6 +56,14 @@ class Streamed:
         frames = [f"event: {event['event_type']}\ndata: {_compact(event)}\n\n" for event in self.payloads]
         return "".join([*frames, "event: done\ndata: [DONE]\n\n"]).encode()
 
+    def interaction(self) -> dict[str, Any]:
+        """Give what a unary answer to the same request says: the end, with all its steps."""
+        steps = fold(self.payloads).get("steps", [])
+        for step in steps:
+            for block in step.get("content", ()):
+                block.pop("rate", None)  # which only deltas have
+        return {**self.payloads[-1]["interaction"], "steps": steps}
+
 
 def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -67,6 +78,20 @@ def streams(
     stored: whether the interaction has an id; either by default.
     """
     return _streams(most_steps, tuple(first), stored)
+
+
+def interactions(*, most_steps: int = 4) -> SearchStrategy[dict[str, Any]]:
+    """Draw bodies of interactions that have ended: usage adds up, results name their calls."""
+    return _streams(most_steps).map(Streamed.interaction)
+
+
+@st.composite
+def events(draw: DrawFn) -> dict[str, Any]:
+    """Draw single events, each right in the stream that it is from, or an error."""
+    if draw(st.integers(0, 9)) == 9:
+        error: dict[str, Any] = draw(instances("interactions/event_error"))
+        return error
+    return draw(st.sampled_from(draw(streams()).payloads))
 
 
 @st.composite
