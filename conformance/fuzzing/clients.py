@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
-from hypothesis import given, seed as seeded, settings
+from hypothesis import given, settings
+from hypothesis import seed as seeded
 
 from conformance.errors import ConformanceError, TesteeBroken
 from conformance.fuzzing.answers import Drawn, answers
@@ -173,7 +174,7 @@ class ClientFuzz:
             hunt.saw(met)
 
         def test(chosen: settings, seed: int) -> Callable[[], None]:
-            found: Callable[[], None] = seeded(seed)(chosen(given(_STRATEGIES[sort]())(meet)))
+            found: Callable[[], None] = chosen(seeded(seed)(given(_STRATEGIES[sort]())(meet)))  # type: ignore[no-untyped-call]
             return found
 
         return test
@@ -224,7 +225,11 @@ class ClientFuzz:
         if seen.kept:
             kept = {name: count for name, count in sorted(seen.kept.items()) if count}
             lines.append({"type": "passes", "subject": subject, "counts": kept})
-        lines += [_choice_line(edge.name, edge.says, seen.chosen[edge.name]) for edge in EDGES if edge.name in seen.chosen]
+        lines += [
+            _choice_line(edge.name, edge.says, seen.chosen[edge.name])
+            for edge in EDGES
+            if edge.name in seen.chosen
+        ]
         lines += _loss_lines(subject, seen)
         lines.append(
             {
@@ -316,7 +321,11 @@ def _title(met: Met, examples: int) -> str:
 
 def _choice_line(edge: str, says: str, did: dict[str, int]) -> Line:
     case: Case = replace(
-        case_of(Drawn(())), id=f"fuzz/edges/{edge}", title=f"Of a stream {says}.", judges=HANDED_OVER, silent=True
+        case_of(Drawn(())),
+        id=f"fuzz/edges/{edge}",
+        title=f"Of a stream {says}.",
+        judges=HANDED_OVER,
+        silent=True,
     )
     told = ", ".join(f"{count}× {what}" for what, count in sorted(did.items()))
     return {**case_line(case, "pass"), "observed": told, "requests": sum(did.values())}

@@ -3,17 +3,18 @@
     strategy = chosen(lambda choices: choices.of(("auto", "none")))
     choices.some(("a", "b", "c"), most=2), choices.below(4) == 3
 
-They are made in hypothesis's own data and not by strategies of their own. A strategy costs twice as much as
-its choice; and it marks where it drew, whereupon hypothesis varies every value six times, so that three
-thousand values differ no more than five hundred. `ConjectureData.draw_integer` is not documented: nothing
-outside this module uses it.
+Where it can be, they are made in hypothesis's own data and not by strategies of their own. A strategy costs
+twice as much as its choice; and it marks where it drew, whereupon hypothesis varies every value six times, so
+that three thousand values differ no more than five hundred. What that takes of hypothesis is not documented:
+nothing outside this module uses it, and without it the documented way is taken.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
-from hypothesis.internal.conjecture.data import ConjectureData
-from hypothesis.strategies import SearchStrategy
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 __all__ = ["Choices", "chosen"]
 
@@ -21,42 +22,60 @@ _T = TypeVar("_T")
 _FEW = 5
 
 
-class _Chosen(SearchStrategy[_T], Generic[_T]):
-    """Draws what a function makes of choices."""
+def chosen(make: "Callable[[Choices], _T]", told: str, *, fast: bool = True) -> SearchStrategy[_T]:
+    """Give the strategy of what a function makes of choices.
+
+    told: how hypothesis writes the strategy. fast: in hypothesis's own data, where that can be.
+    """
+    if fast and hasattr(SearchStrategy, "do_draw"):
+        return _Fast(make, told)
+    return _documented(make)
+
+
+class _Fast(SearchStrategy[_T]):
+    """Draws what a function makes of choices, each an integer of hypothesis's data."""
 
     def __init__(self, make: "Callable[[Choices], _T]", told: str) -> None:
         super().__init__()
         self._make = make
         self._told = told
 
-    def do_draw(self, data: ConjectureData) -> _T:
-        return self._make(Choices(data))
+    def do_draw(self, data: Any) -> _T:
+        return self._make(Choices(data.draw, getattr(data, "draw_integer", None)))
 
     def __repr__(self) -> str:
         return self._told
 
 
-def chosen(make: "Callable[[Choices], _T]", told: str) -> SearchStrategy[_T]:
-    """Give the strategy of what a function makes of choices.
+@st.composite
+def _documented(draw: DrawFn, make: "Callable[[Choices], _T]") -> _T:
+    return make(Choices(draw))
 
-    told: how hypothesis writes the strategy.
-    """
-    return _Chosen(make, told)
+
+@cache
+def _integers(bound: int) -> SearchStrategy[int]:
+    return st.integers(0, bound - 1)
 
 
 class Choices:
-    """Makes choices for one value."""
+    """Makes choices for one value.
 
-    def __init__(self, data: ConjectureData) -> None:
-        self._data = data
+    integer: draws an integer between two, faster than a strategy does.
+    """
+
+    def __init__(self, draw: DrawFn, integer: Callable[[int, int], int] | None = None) -> None:
+        self._draw = draw
+        self._integer = integer
 
     def draw(self, strategy: SearchStrategy[_T]) -> _T:
         """Draw from a strategy, for what is more than a number."""
-        return self._data.draw(strategy)
+        return self._draw(strategy)
 
     def below(self, bound: int) -> int:
         """Choose a number from 0 on."""
-        return self._data.draw_integer(0, bound - 1) if bound > 1 else 0
+        if bound <= 1:
+            return 0
+        return self._draw(_integers(bound)) if self._integer is None else self._integer(0, bound - 1)
 
     def of(self, items: Sequence[_T]) -> _T:
         """Choose one; the first is the simplest."""

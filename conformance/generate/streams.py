@@ -82,7 +82,7 @@ def streams(
 
 def interactions(*, most_steps: int = 4) -> SearchStrategy[dict[str, Any]]:
     """Draw bodies of interactions that have ended: usage adds up, results name their calls."""
-    return _streams(most_steps).map(Streamed.interaction)
+    return streams(most_steps=most_steps).map(Streamed.interaction)
 
 
 @st.composite
