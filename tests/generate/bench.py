@@ -6,7 +6,7 @@ schemathesis is no dependency of ours: `nox -s bench` installs it; without it th
 said to be. Both run under `hypothesis.given` in this process, in turns; a figure is the best of some repeats.
 Its engine is given the create request of our exported OpenAPI document, and is timed without the rest of a
 test case. A request is right when a client may send it: the schemas, the judge of clients, and our reference
-server agree; unknown members and words, which the schemas let pass as drift, are refused. How many examples it
+server agree; unknown members and words, which the schemas let pass, are refused. How many examples it
 takes to reach every point is the most of several seeds. A figure that misses its aim is marked, and the exit
 code is 1.
 """
