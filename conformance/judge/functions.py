@@ -198,10 +198,13 @@ def none_forbids_calls(trace: Trace) -> Iterator[Verdict]:
 
 
 def calls_respect_allowed_tools(trace: Trace) -> Iterator[Verdict]:
-    """`allowed_tools` limits which functions are called (IX-FUNC-027)."""
+    """`allowed_tools` limits which functions are called (IX-FUNC-027).
+
+    With computer_use the model calls predefined functions too, of which no page says that they are limited.
+    """
     for call in _answered(trace):
         _, allowed = _choice(call)
-        if allowed is None:
+        if allowed is None or "computer_use" in _other_tools(call):
             continue
         for number, step in enumerate(call.steps):
             match step:

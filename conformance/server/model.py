@@ -74,14 +74,16 @@ def respond(asked: Asked) -> Reply:
         searched = asked.declares("google_search") and rules().searches_first.search(talk.question)
         queries = (_start(talk.question),) if searched and not talk.results else ()
         return Reply(queries=queries, calls=calls, thinks=rules().thinks_of_calls.format(names=names))
-    if asked.declares("computer_use"):
-        return _on_screen(asked, talk)
-    if talk.results:
-        return Reply(text=_of_results(talk), thinks=rules().thinks_of_results)
     formats = _formats(asked)
     structured = formats.get("text", {}).get("schema")
+    if asked.declares("computer_use"):
+        shown = _on_screen(asked, talk)
+        if shown.calls or not isinstance(structured, dict):
+            return shown
     if isinstance(structured, dict):
         return _structured(asked, talk, structured)
+    if talk.results:
+        return Reply(text=_of_results(talk), thinks=rules().thinks_of_results)
     media = tuple(make(formats[kind], talk.question) for kind, make in _MAKERS.items() if kind in formats)
     if media and "text" not in formats:
         return Reply(media=media, thinks="I make what was asked for.")
