@@ -8,7 +8,7 @@ What goes over the wire of it, and in which form, is the business of `interactio
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,14 +74,17 @@ def respond(asked: Asked) -> Reply:
         searched = asked.declares("google_search") and rules().searches_first.search(talk.question)
         queries = (_start(talk.question),) if searched and not talk.results else ()
         return Reply(queries=queries, calls=calls, thinks=rules().thinks_of_calls.format(names=names))
-    if asked.declares("computer_use"):
-        return _on_screen(asked, talk)
-    if talk.results:
-        return Reply(text=_of_results(talk), thinks=rules().thinks_of_results)
+    action = _on_screen(asked, talk) if asked.declares("computer_use") else None
+    if action is not None and action.calls:
+        return action
     formats = _formats(asked)
     structured = formats.get("text", {}).get("schema")
     if isinstance(structured, dict):
         return _structured(asked, talk, structured)
+    if action is not None:
+        return action
+    if talk.results:
+        return Reply(text=_of_results(talk), thinks=rules().thinks_of_results)
     media = tuple(make(formats[kind], talk.question) for kind, make in _MAKERS.items() if kind in formats)
     if media and "text" not in formats:
         return Reply(media=media, thinks="I make what was asked for.")
@@ -93,6 +96,8 @@ def _structured(asked: Asked, talk: _Talk, schema: Mapping[str, Any]) -> Reply:
     """Answer in JSON, after the tools that the question asks for."""
     text = text_following(schema, talk.question)
     thinks = "The answer has to follow the schema."
+    if talk.results:
+        return Reply(text=text, thinks=thinks)
     ruled = _by_rule(asked, talk)
     return Reply(text=text, queries=ruled.queries, uses=ruled.uses, thinks=thinks)
 
@@ -252,7 +257,12 @@ def _on_screen(asked: Asked, talk: _Talk) -> Reply:
     tool = asked.declaration("computer_use")
     excluded = tool.get("excluded_predefined_functions") or ()
     every = plan.actions.get(tool.get("environment", "browser"), plan.actions["browser"])
-    actions = [action for action in every if action.name not in excluded]
+    allowed = _allowed(asked)
+    actions = [
+        action
+        for action in every
+        if action.name not in excluded and (allowed is None or action.name in allowed)
+    ]
     done = _actions_done(asked.steps)
     start = _start(talk.question)
     if done >= len(actions) or asked.mode == "none":
@@ -262,6 +272,14 @@ def _on_screen(asked: Asked, talk: _Talk) -> Reply:
     if done == len(actions) - 1 and plan.careful.search(talk.question):
         arguments["safety_decision"] = dict(plan.decision)
     return Reply(calls=((action.name, arguments),), thinks=plan.thinks)
+
+
+def _allowed(asked: Asked) -> Sequence[str] | None:
+    """Give the names that `allowed_tools` limits all calls to; None where it does not."""
+    match (asked.body.get("generation_config") or {}).get("tool_choice"):
+        case {"allowed_tools": {"tools": [*names]}}:
+            return names
+    return None
 
 
 def _actions_done(steps: list[dict[str, Any]]) -> int:
