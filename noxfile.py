@@ -72,13 +72,14 @@ def build(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON, default=False)
 def bench(session: nox.Session) -> None:
-    """What people wait for: the judge by event, stock validators on the same work, server, random cuts."""
-    session.install("-e.[tests]")
+    """What people wait for: the judge by event, stock validators on the same work, server, cuts, requests."""
+    session.install("-e.[tests]", "schemathesis>=4.32")
     session.run("python", "-m", "tests.bench", *session.posargs)
     session.run("python", "-m", "tests.server.bench")
     session.run("python", "-m", "tests.testees.bench")
     session.install("schemathesis>=4.32")
     session.run("python", "-m", "tests.fuzzing.bench")
+    session.run("python", "-m", "tests.generate.bench")
 
 
 @nox.session(python=PYTHON, default=False)

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--database",
         default=".gemini-conformance/examples",
         metavar="PLACE",
-        help="where what failed is kept and tried first next time: a folder, or redis://HOST/0; empty: nowhere",
+        help="where failures are kept and tried first next time: a folder or redis://HOST/0; empty: nowhere",
     )
     parser.add_argument("--requests", type=positive, metavar="N", help="send no more requests than that")
     parser.add_argument("--rate", type=_number, metavar="R", help="send no more requests a second than that")
@@ -67,7 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--strict", action="store_true", help="warnings are findings too")
     parser.add_argument(
-        "--bundle", metavar="DIR", help="a folder for each finding; default: beside the record, if there are any"
+        "--bundle",
+        metavar="DIR",
+        help="a folder for each finding; default: beside the record, if there are any",
     )
     parser.add_argument("--record", metavar="FILE", help="where the record goes")
     add_known_options(parser)
@@ -118,9 +120,7 @@ def _order(options: argparse.Namespace) -> "Order":
 
     if options.target == "cassettes":
         raise UsageRefused("cassettes answer only what was recorded", "Use run --target cassettes.")
-    given = Options(
-        targets=(options.target,), api_version=options.api_version, key_env=options.key_env
-    )
+    given = Options(targets=(options.target,), api_version=options.api_version, key_env=options.key_env)
     url, key = "", ""
     if options.target not in OWN_TARGETS:
         checked_target(options.target, given)
@@ -227,7 +227,12 @@ class _Run:
             f"{self.examples} conversations · {self.exchanges / max(self.seconds, 0.001):.0f} exchanges/s · "
             f"{coverage.count} of {coverage.total} branches of a request · {self.findings} found"
         )
-        print(f"\r{line}\x1b[K" if self._live else line, end="" if self._live else "\n", file=sys.stderr, flush=True)
+        print(
+            f"\r{line}\x1b[K" if self._live else line,
+            end="" if self._live else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def _reached(self) -> "Coverage":
         from conformance.contract.coverage import Coverage

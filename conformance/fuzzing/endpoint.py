@@ -73,8 +73,7 @@ class Seen:
         """Each fault once."""
         found = {key_of(one): one for one in reversed(self.verdicts)}
         return [
-            Sighting(key, one.requirement, one.outcome, one.message)
-            for key, one in reversed(found.items())
+            Sighting(key, one.requirement, one.outcome, one.message) for key, one in reversed(found.items())
         ]
 
     @property
@@ -150,7 +149,9 @@ class World:
             talk.again(seen.calls)
         except TargetUnreachable as error:
             return self.seen(talk, [silent(talk, error)])
-        return self.seen(talk, [one for one in seen.remarks if _same_status(one.exchange, seen.trace, talk.trace)])
+        return self.seen(
+            talk, [one for one in seen.remarks if _same_status(one.exchange, seen.trace, talk.trace)]
+        )
 
 
 def _same_status(exchange: int, before: Trace, now: Trace) -> bool:
@@ -180,4 +181,6 @@ def refused(call: Call, number: int) -> Remark | None:
         return None
     error = call.answered.get("error") if isinstance(call.answered, dict) else None
     reason = str(error.get("message", ""))[:200] if isinstance(error, dict) else ""
-    return Remark(number, f"a request that keeps the contract is refused with HTTP {call.status}: {reason!r}", 200)
+    return Remark(
+        number, f"a request that keeps the contract is refused with HTTP {call.status}: {reason!r}", 200
+    )

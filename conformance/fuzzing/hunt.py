@@ -12,6 +12,7 @@ be cut short at any moment, and nothing is lost.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol, TypeAlias
@@ -115,10 +116,9 @@ class Hunt:
             suppress_health_check=list(HealthCheck),
         )
         before = self.examples
-        try:
+        # What was seen is in `_best`, also where it does not show again.
+        with suppress(_Seen, HypothesisException, BaseExceptionGroup, _Over):
             test_of(chosen, self.seed * 1_000_003 + self.batches)()
-        except (_Seen, HypothesisException, BaseExceptionGroup, _Over):
-            pass  # what was seen is in `_best`, also where it does not show again
         self.waiting |= {key: best for key, best in self._best.items() if key not in self._raised}
         for key, (_, sighting, held) in sorted(self._best.items(), key=lambda item: item[1][0]):
             if key in self._raised:
@@ -196,4 +196,6 @@ class _Shelf(ExampleDatabase):
 
     def _key(self, key: bytes) -> bytes:
         """Leave out what hypothesis makes of the source of a test: ours are told apart by their sort."""
-        return self._prefix + next((end for end in (b"secondary", b"pareto") if key.endswith(b"." + end)), b"")
+        return self._prefix + next(
+            (end for end in (b"secondary", b"pareto") if key.endswith(b"." + end)), b""
+        )

@@ -10,7 +10,7 @@ conversation is judged at its end.
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -18,8 +18,10 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from conformance.errors import TargetUnreachable
 from conformance.fuzzing.endpoint import Remark, World, refused, silent
 from conformance.fuzzing.hunt import Hunt
-from conformance.fuzzing.talk import Talk
 from conformance.wire.trace import Call
+
+if TYPE_CHECKING:
+    from conformance.fuzzing.talk import Talk
 
 __all__ = ["STEPS", "life_of"]
 
@@ -139,7 +141,11 @@ class _Life(RuleBasedStateMachine):
         turn = self._turn(number)
         if turn.waits or not turn.over:  # the documents leave open what comes of it
             return
-        body = {"input": text, "previous_interaction_id": f"<{turn.name}>", **_flags(stream=stream, store=store)}
+        body = {
+            "input": text,
+            "previous_interaction_id": f"<{turn.name}>",
+            **_flags(stream=stream, store=store),
+        }
         self._say(body, after=turn)
 
     @precondition(begun)
@@ -246,7 +252,9 @@ class _Life(RuleBasedStateMachine):
         if call.status != 200 or told is None or not isinstance(told.get("id"), str) or not told["id"]:
             return
         self.talk.bind(**{name: "$.id"})
-        turn = Turn(name, body.get("store") is not False, told.get("status") in _OVER, body.get("stream", False))
+        turn = Turn(
+            name, body.get("store") is not False, told.get("status") in _OVER, body.get("stream", False)
+        )
         turn.waits = self._calls(call, name)
         turn.over = turn.over or bool(turn.waits)
         turn.marks = self._marks(call, name)

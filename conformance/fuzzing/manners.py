@@ -25,7 +25,7 @@ _UNREACHABLE = 3
 
 
 class Spent(BaseException):
-    """There is nothing left to do: the budget is spent, or the endpoint takes no more. Hypothesis lets it pass.
+    """Nothing is left to do: the budget is spent, or the endpoint takes no more. Hypothesis lets it pass.
 
     enough: whether the run went as it was meant to.
     """

@@ -31,9 +31,7 @@ class PlainTarget:
     largest_bytes: how much of a body is read.
     """
 
-    def __init__(
-        self, url: str, *, key: str, timeout_s: float = 10, largest_bytes: int = 16 * 2**20
-    ) -> None:
+    def __init__(self, url: str, *, key: str, timeout_s: float = 10, largest_bytes: int = 16 * 2**20) -> None:
         self.url = url.rstrip("/")
         self.key = key
         self._address = urlsplit(self.url).netloc
@@ -112,9 +110,7 @@ class PlainTarget:
     def _too_late(self) -> TargetUnreachable:
         return TargetUnreachable(self.url, f"did not answer in {self._timeout_s:g} s")
 
-    def _answered(
-        self, connection: http.client.HTTPConnection, request: Request
-    ) -> http.client.HTTPResponse:
+    def _answered(self, connection: http.client.HTTPConnection, request: Request) -> http.client.HTTPResponse:
         parts = urlsplit(request.url)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         connection.putrequest(request.method, path, skip_accept_encoding=True)

@@ -53,7 +53,9 @@ def _candidates(calls: Sequence[ScenarioCall]) -> Iterator[list[ScenarioCall]]:
             yield rest
     for number, call in enumerate(calls):
         for name in call.binds:
-            fewer = replace(call, bind=_without(call.bind, name), bind_events=_without(call.bind_events, name))
+            fewer = replace(
+                call, bind=_without(call.bind, name), bind_events=_without(call.bind_events, name)
+            )
             changed = [*calls[:number], fewer, *calls[number + 1 :]]
             if _bound(changed):
                 yield changed

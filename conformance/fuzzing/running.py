@@ -9,13 +9,9 @@ show again is inconclusive. Every finding is a scenario, so that anybody can pla
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from typing import Any
-
-from hypothesis.database import ExampleDatabase
+from dataclasses import dataclass, replace
 
 from conformance.contract.coverage import Coverage, points
 from conformance.contract.registry import registry
@@ -25,9 +21,9 @@ from conformance.fuzzing.hunt import Hunt, Prey
 from conformance.fuzzing.manners import Mannered, Spent
 from conformance.fuzzing.plain import PlainTarget
 from conformance.fuzzing.reduce import reduced
-from conformance.fuzzing.sorts import SORTS
+from conformance.fuzzing.sorts import SORTS, Aim
 from conformance.fuzzing.stores import database_at
-from conformance.judge.verdict import Outcome, Verdict
+from conformance.judge.verdict import Verdict
 from conformance.report.record import Line, exchange_lines, kept_whole, verdict_line
 from conformance.scenario.target import HttpTarget, Target
 from conformance.server import serving
@@ -48,7 +44,7 @@ _SOURCE = "https://ai.google.dev/api/interactions-api"
 class Order:
     """What to do; data alone, so that it can go to another process.
 
-    target: "embedded" or a URL. url, key: where that is, and what is sent there; empty for a server of one's own.
+    target: "embedded" or a URL. url, key: where that is, and what is sent there; empty for our own server.
     seconds, examples: when to end; None stands for no limit of this kind, but one of them is needed.
     requests, rate: how much an endpoint is asked for in all, and in a second.
     database: a folder, or a redis:// address; empty for none. worker: which of several this is, from 0.
@@ -95,10 +91,12 @@ def _target(order: Order, stack: ExitStack, until: float) -> Target:
     if order.target == EMBEDDED:
         server = stack.enter_context(serving(seed=order.server_seed))
         return stack.enter_context(PlainTarget(server.url, key="fuzz", timeout_s=order.timeout_s))
-    plain = order.url.startswith("http://")
-    target: Target = stack.enter_context(
-        (PlainTarget if plain else HttpTarget)(order.url, key=order.key, timeout_s=order.timeout_s)
-    )
+    target: PlainTarget | HttpTarget
+    if order.url.startswith("http://"):
+        target = PlainTarget(order.url, key=order.key, timeout_s=order.timeout_s)
+    else:
+        target = HttpTarget(order.url, key=order.key, timeout_s=order.timeout_s)
+    stack.enter_context(target)
     return Mannered(target, requests=order.requests, rate=order.rate, until=until)
 
 
@@ -110,7 +108,8 @@ def _batches(order: Order, world: World, hunts: dict[str, Hunt], until: float) -
             if left <= 0 or time.monotonic() >= until:
                 return
             before = hunt.examples
-            test = SORTS[sort](world, hunt, order.model, _holes(world, order.seed + hunt.batches))
+            aim = Aim(order.model, _holes(world, order.seed + hunt.batches))
+            test = SORTS[sort](world, hunt, aim)
             for prey in hunt.batch(test, examples=left, until=until):
                 yield _finding(order, world, sort, prey)
             done += max(1, hunt.examples - before)
@@ -157,14 +156,8 @@ def _finding(order: Order, world: World, sort: str, prey: Prey) -> Line:
         verdict = replace(verdict, outcome="inconclusive", message=told)
     number = hashlib.sha256(key.encode()).hexdigest()[:6]
     name = f"{verdict.requirement or 'refused'}-{number}"
-    subject = f"fuzz/{sort}/{name}[{order.target}]"
-    return {
-        "type": "finding",
-        "key": key,
-        "subject": subject,
-        "name": name,
-        "lines": _lines(order, subject, sort, seen, verdict, prey.examples, seconds),
-    }
+    summary, *rest = _lines(order, f"fuzz/{sort}/{name}[{order.target}]", seen, verdict, prey.examples)
+    return {"type": "finding", "key": key, "lines": [{**summary, "seconds": round(seconds, 2)}, *rest]}
 
 
 def _other_answers(world: World, seen: Seen, key: str) -> str:
@@ -187,14 +180,12 @@ def _short(seen: Seen) -> str:
     return f"HTTP {response.status} {body!r}"
 
 
-def _lines(
-    order: Order, subject: str, sort: str, seen: Seen, verdict: Verdict, examples: int, seconds: float
-) -> list[Line]:
+def _lines(order: Order, subject: str, seen: Seen, verdict: Verdict, examples: int) -> list[Line]:
     secrets = [order.key] if order.key else []
     exchanges = [redact(call.exchange, secrets) for call in seen.trace.calls]
     trace = Trace.of(exchanges, subject)
     known = registry().get(verdict.requirement)
-    title = f"A conversation that fuzzing found ({sort}, {examples} examples until it was as small as this)."
+    title = f"Found by fuzzing: {examples} conversations until it was as small as this."
     summary: Line = {
         "type": "scenario",
         "subject": subject,
@@ -205,7 +196,7 @@ def _lines(
         "hint": "",
         "exit_code": 5 if verdict.outcome == "inconclusive" else 0,
         "requests": len(exchanges),
-        "seconds": round(seconds, 2),
+        "seconds": 0.0,
         "title": title,
         "exercises": [verdict.requirement] if known else [],
         "scenario": seen.talk.scenario(
@@ -221,13 +212,11 @@ def _lines(
 
 
 def _exercises(requirement: str) -> Sequence[str]:
-    """Give what a scenario exercises: something that can be seen in every answer, where nothing else is named."""
+    """Give what a scenario exercises: where nothing is named, something that every answer shows."""
     known = registry().get(requirement)
     return [requirement] if known is not None and known.checks else ["HTTP-012"]
 
 
 def _due(seen: Seen, verdict: Verdict) -> dict[int, int]:
     """Which call was to be answered otherwise: it is expected to be taken where a right one was refused."""
-    return {
-        one.exchange: one.due for one in seen.remarks if one.message == verdict.message and one.due
-    }
+    return {one.exchange: one.due for one in seen.remarks if one.message == verdict.message and one.due}

@@ -1,7 +1,7 @@
 """Where examples that failed are kept, so that they are tried first the next time.
 
-    database_at(".gemini-conformance/examples")      a folder
-    database_at("redis://127.0.0.1:6379/0")          one that many machines share
+database_at(".gemini-conformance/examples")      a folder
+database_at("redis://127.0.0.1:6379/0")          one that many machines share
 """
 
 from pathlib import Path

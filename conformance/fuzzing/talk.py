@@ -11,13 +11,15 @@ when it is played again against answers with other ids.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conformance.scenario.play import bind_values, build_request
 from conformance.scenario.scenario import Expectation, ScenarioCall, names_in
 from conformance.scenario.target import Target
-from conformance.wire.exchange import Exchange
 from conformance.wire.trace import Call, Trace
+
+if TYPE_CHECKING:
+    from conformance.wire.exchange import Exchange
 
 __all__ = ["Talk", "as_entry"]
 
@@ -56,7 +58,11 @@ class Talk:
         return seen
 
     def say(
-        self, body: Mapping[str, Any], *, bind: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+        self,
+        body: Mapping[str, Any],
+        *,
+        bind: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Call:
         """Send a create."""
         return self.send(
@@ -120,7 +126,17 @@ def as_entry(call: ScenarioCall, status: int | None = None) -> dict[str, Any]:
 def _members(call: ScenarioCall, status: int | None) -> Iterator[tuple[str, Any]]:
     yield "name", call.name
     yield "operation", call.operation
-    for name in ("method", "path", "arguments", "body", "body_base64", "headers", "query", "bind", "bind_events"):
+    for name in (
+        "method",
+        "path",
+        "arguments",
+        "body",
+        "body_base64",
+        "headers",
+        "query",
+        "bind",
+        "bind_events",
+    ):
         value = getattr(call, name)
         if value or (name == "arguments" and call.raw is None and call.path is None):
             yield name, dict(value) if isinstance(value, Mapping) else value

@@ -65,11 +65,23 @@ EXCLUDED = (
         tuple(sorted(RETIRED_MODELS)),
     ),
     Excluded("interactions/environment_remote", _NOTHING_STORED, "present", ("environment_id",)),
-    Excluded("interactions/generation_config", "image_config gave way to response_format (IX-FORMAT-009)", "present", ("image_config",)),
+    Excluded(
+        "interactions/generation_config",
+        "image_config gave way to response_format (IX-FORMAT-009)",
+        "present",
+        ("image_config",),
+    ),
     Excluded("interactions/image_config", "image_config gave way to response_format (IX-FORMAT-009)"),
-    Excluded("interactions/response_format", "not every model makes videos, and none for sure", "kinds", ("video",)),
+    Excluded(
+        "interactions/response_format", "not every model makes videos, and none for sure", "kinds", ("video",)
+    ),
     Excluded("interactions/response_format_video", "not every model makes videos, and none for sure"),
-    Excluded("interactions/agent_config", "no documented agent takes the options of Code Mender", "kinds", ("code-mender",)),
+    Excluded(
+        "interactions/agent_config",
+        "no documented agent takes the options of Code Mender",
+        "kinds",
+        ("code-mender",),
+    ),
     *(
         Excluded(f"interactions/{name}", "no documented agent takes the options of Code Mender")
         for name in (
@@ -80,8 +92,18 @@ EXCLUDED = (
             "code_mender_session_config",
         )
     ),
-    Excluded("interactions/tool_file_search", "it needs a store (IX-FILE-001)", "absent", ("file_search_store_names",)),
-    Excluded("interactions/tool_mcp_server", "it needs a name and an address (IX-MCP-001)", "absent", ("name", "url")),
+    Excluded(
+        "interactions/tool_file_search",
+        "it needs a store (IX-FILE-001)",
+        "absent",
+        ("file_search_store_names",),
+    ),
+    Excluded(
+        "interactions/tool_mcp_server",
+        "it needs a name and an address (IX-MCP-001)",
+        "absent",
+        ("name", "url"),
+    ),
     Excluded("interactions/tool_function", "a function without a name cannot be called", "absent", ("name",)),
 )
 

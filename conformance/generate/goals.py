@@ -1,7 +1,7 @@
 """Where a drawn value is led to, so that what lies deep is reached as often as what lies on top.
 
     for root, goal in goals(("interactions/tool_function", "interactions/tool_retrieval")):
-        Drawing(choices, contract(), toward=goal)        # takes the members, branches and words that lead there
+        Drawing(choices, contract(), toward=goal)        # takes what leads there
 
 Left to chance a member five objects deep is drawn once in thousands of values. A goal is one place of a
 schema, or one of its words: what leads there is taken, and everything else stays a choice. New members become
@@ -24,25 +24,31 @@ MANY = "*"
 Goal: TypeAlias = Mapping[int, str | int]
 """What to take on the way, by the identity of the schema: a member, a branch, an item, a word."""
 
+_MEMBERS_A_GOAL = 2
+
 _Place: TypeAlias = tuple[str, Mapping[str, Any]]
 
 
 @cache
 def goals(roots: tuple[str, ...]) -> tuple[tuple[str, Goal], ...]:
-    """Give the way to each place and word that some schemas hold, each once, with the schema to start in."""
+    """Give the way to each place and word that some schemas hold, with the schema to start in.
+
+    Each has one way, the shortest; an object with many members counts several times.
+    """
     found: list[tuple[str, Goal]] = []
     waiting: list[tuple[str, _Place, Goal]] = [(root, (root, contract().schema(root)), {}) for root in roots]
     met = {id(place[1]) for _, place, _ in waiting}
     while waiting:
         root, (name, schema), way = waiting.pop(0)
         if "properties" in schema:
-            found.append((root, {**way, id(schema): MANY}))
+            many = {**way, id(schema): MANY}
+            found.extend([(root, many)] * (1 + len(schema["properties"]) // _MEMBERS_A_GOAL))
         found.extend((root, {**way, id(schema): word}) for word in schema.get("x-open-enum", ()))
         for taken, place in _parts(name, schema):
             if id(place[1]) not in met:
                 met.add(id(place[1]))
                 waiting.append((root, place, way if taken is None else {**way, id(schema): taken}))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda goal: roots.index(goal[0])))
 
 
 def _parts(name: str, schema: Mapping[str, Any]) -> Iterator[tuple[str | int | None, _Place]]:

@@ -15,14 +15,15 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import SearchStrategy
 
 from conformance.contract.store import contract
 from conformance.generate import values
-from conformance.generate.choices import Choices
+from conformance.generate.choices import Choices, chosen
 from conformance.generate.excluded import RETIRED_MODELS
 from conformance.generate.goals import Goal, goals
 from conformance.generate.schemas import Drawing
@@ -45,9 +46,12 @@ _KINDS = {
     "antigravity": re.compile("^antigravity"),
     "text": re.compile(""),
 }
+_REMEMBERING = frozenset({"text", "antigravity", "drawing", "film"})
 _AGENTS = frozenset({"research", "antigravity"})
-_MIX = ("text",) * 12 + ("antigravity", "research", "antigravity") + ("drawing",) * 2
-_MIX += ("speaking", "speaking", "transcribing", "transcribing", "music", "film")
+_MIX = ("text",) * 12 + tuple(
+    """antigravity research antigravity drawing drawing speaking speaking transcribing transcribing
+    music music film""".split()
+)
 _TOOLS = {
     "text": """function google_search code_execution url_context google_maps file_search computer_use
     mcp_server tool_search retrieval""".split(),
@@ -100,14 +104,11 @@ def requests(
     history: whether `input` may hold steps of the model. A service that checks whether it signed a thought
         itself is right to refuse such a request, for nobody but it can sign one.
     """
-    return _requests(model, stream, background, history)
 
+    def request(choices: Choices) -> dict[str, Any]:
+        return _Asking(choices, model, background).body(stream, history=history)
 
-@st.composite
-def _requests(
-    draw: DrawFn, model: str | None, stream: bool | None, background: bool | None, history: bool
-) -> dict[str, Any]:
-    return _Asking(Choices(draw), model, background).body(stream, history=history)
+    return chosen(request, "requests()")
 
 
 @cache
@@ -146,9 +147,7 @@ def _shown(group: str) -> tuple[_Shown, ...]:
     parts = {f"interactions/{schema}": told for schema, told in _parts_of(group)}
     config = id(contract().schema("interactions/generation_config"))
     return tuple(
-        _Shown(*parts[root], way)
-        for root, way in goals(tuple(parts))
-        if way.get(config) not in _SETTINGS
+        _Shown(*parts[root], way) for root, way in goals(tuple(parts)) if way.get(config) not in _SETTINGS
     )
 
 
@@ -157,11 +156,11 @@ def _parts_of(group: str) -> Iterator[tuple[str, tuple[str, str, str]]]:
         case "tools":
             yield from ((f"tool_{kind}", ("text", "tools", kind)) for kind in _TOOLS["text"])
         case "input":
-            yield from ((f"step_{kind}", ("text", "turn", kind)) for kind in _PLAIN_STEPS)
+            yield from ((f"step_{kind}", ("", "turn", kind)) for kind in _PLAIN_STEPS)
             yield "step_function_call", ("text", "turn", "functions")
             yield "step_function_result", ("text", "turn", "functions")
             for tool in _SERVER_STEPS:
-                yield from ((f"step_{tool}_{side}", ("text", "turn", tool)) for side in ("call", "result"))
+                yield from ((f"step_{tool}_{side}", ("", "turn", tool)) for side in ("call", "result"))
         case _:
             yield from _SHOWN_SETTINGS
 
@@ -173,45 +172,50 @@ class _Asking:
         self._choices = choices
         self._background = background
         kind = "" if model is None else _kind(model)
-        self._setting_shown = self._show("settings", kind) if choices.below(3) else _NOTHING
+        self._setting_shown = self._show("settings", kind)
         mix = [kind for kind in _MIX if background is not False or kind != "research"]
         if model is not None:
             self._kind, self._name = _kind(model), model
         else:
-            self._kind = self._setting_shown.kind or choices.of(mix)
-            self._name = choices.of(_names(self._kind))
+            unasked = choices.of(mix)  # chosen in any case, so that a simpler setting changes nothing else
+            self._kind = self._setting_shown.kind or unasked
+            names = _names(self._kind)
+            self._name = names[choices.below(_MOST_NAMES) % len(names)]
         self._tool_shown = self._show("tools", self._kind)
-        self._input_shown = self._show("input", self._kind)
-        shown = (self._setting_shown, self._tool_shown, self._input_shown)
-        toward = {place: taken for one in shown for place, taken in one.way.items()}
-        self._drawing = Drawing(choices, contract(), special=SPECIAL, toward=toward, most=3)
+        self._steps_shown = [self._show("input", self._kind)]
+        self._drawing = self._toward(self._setting_shown)
         self._calls = 0
         self._tools: list[dict[str, Any]] = []
 
+    def _toward(self, shown: _Shown) -> Drawing:
+        return Drawing(self._choices, contract(), special=SPECIAL, toward=shown.way, most=3)
+
     def _show(self, group: str, kind: str) -> _Shown:
         """Choose what is shown of a group, some times nothing; nor what this kind cannot show."""
-        if not self._choices.below(3):
-            return _NOTHING
-        chosen = self._choices.of(_shown(group))
+        possible = _shown(group)
+        chosen = self._choices.maybe(possible, len(possible) // 3) or _NOTHING
         fits = chosen.kind in (kind, "") or not kind
         return chosen if fits and (chosen.kind != "research" or self._background is not False) else _NOTHING
 
     def body(self, stream: bool | None, *, history: bool) -> dict[str, Any]:
         """Give the whole body."""
         body: dict[str, Any] = {"agent" if self._kind in _AGENTS else "model": self._name}
-        prompt, kinds = self._choices.of(TOPICS)
-        if not self._choices.below(6) < 5:
+        place = self._choices.below(len(TOPICS) * 6)
+        prompt, kinds = TOPICS[place % len(TOPICS)]
+        if place >= len(TOPICS) * 5:
             prompt = self._choices.draw(_PROMPTS)
-        told = self._choices.some(_MEMBERS, 4)
+        if len(kinds) > 1 and not self._choices.below(2):
+            kinds = kinds[:1]
+        told = self._choices.some(_MEMBERS, 3)
         if self._setting_shown.part and self._setting_shown.part not in told:
             told.append(self._setting_shown.part)
         if self._tool_shown.part:
             kinds = (self._tool_shown.name,)
-        self._choose_tools(kinds, more="tools" in told)
+        self._choose_tools(kinds)
         body["input"] = self._input(prompt, history=history)
         body.update(self._life(stream))
-        if self._functions() and self._kind == "text" and self._choices.one_in(3):
-            told = [*told, *(["generation_config"] if "generation_config" not in told else [])]
+        if self._functions() and self._kind == "text" and "generation_config" not in told:
+            told += ["generation_config"] * self._choices.below(2)
         if self._tools:
             body["tools"] = self._tools
         for name in told:
@@ -224,21 +228,19 @@ class _Asking:
 
     def _life(self, stream: bool | None) -> dict[str, Any]:
         """Draw how it runs."""
-        found: dict[str, Any] = {}
-        streamed = self._choices.of((None, True, True, False)) if stream is None else stream or None
-        if streamed is not None:
-            found["stream"] = streamed
-        background = self._choices.of((None, None, None, False, True))
+        found: dict[str, Any]
+        streamed, background, store, reported = self._choices.of(_LIVES)
+        if stream is not None:
+            streamed = stream or None
         if self._kind == "research" or self._background:
             background = True
         elif self._background is False and background:
             background = False
-        if background is not None:
-            found["background"] = background
-        store = self._choices.of((None, None, True) if background else (None, None, True, False))
-        if store is not None:
-            found["store"] = store
-        if background and self._choices.one_in(2):
+        if background and store is False:
+            store = None
+        told = {"stream": streamed, "background": background, "store": store}
+        found = {name: flag for name, flag in told.items() if flag is not None}
+        if background and reported:
             found["webhook_config"] = self._drawing.named("interactions/webhook_config", _DEPTH)
         return found
 
@@ -265,7 +267,11 @@ class _Asking:
 
     def _agent_config(self) -> Any:
         own = "deep_research" if self._kind == "research" else "antigravity"
-        kind = self._setting_shown.name if self._setting_shown.part == "agent_config" else self._choices.of((own, "dynamic"))
+        kind = (
+            self._setting_shown.name
+            if self._setting_shown.part == "agent_config"
+            else self._choices.of((own, "dynamic"))
+        )
         return self._drawing.plain(f"interactions/agent_config_{kind}", _DEPTH)
 
     def _labels(self) -> dict[str, str]:
@@ -281,21 +287,22 @@ class _Asking:
 
     # what the model may use
 
-    def _choose_tools(self, kinds: tuple[str, ...], *, more: bool) -> None:
+    def _choose_tools(self, kinds: tuple[str, ...]) -> None:
         possible = _TOOLS.get(self._kind, [])
         chosen = [kind for kind in kinds if kind in possible]
-        for kind in self._choices.some(possible, 3) if more else ():
-            if kind not in chosen and not _APART.get(kind, set()).intersection(chosen):
+        for kind in (self._choices.of(_TOOLS["text"]) for _ in range(self._choices.of(_MORE_TOOLS))):
+            if kind in possible and kind not in chosen and not _APART.get(kind, set()).intersection(chosen):
                 chosen.append(kind)
         for kind in chosen:
+            drawing = self._toward(self._tool_shown if kind == self._tool_shown.name else _NOTHING)
             if kind == "function":
                 for name in self._choices.some(FUNCTIONS, 3, least=1):
-                    self._declare(name)
+                    self._declare(drawing, name)
             else:
-                self._tools.append(self._drawing.named(f"interactions/tool_{kind}", _DEPTH))
+                self._tools.append(drawing.named(f"interactions/tool_{kind}", _DEPTH))
 
-    def _declare(self, name: str) -> None:
-        function = self._drawing.plain("interactions/tool_function", _DEPTH)
+    def _declare(self, drawing: Drawing, name: str) -> None:
+        function = drawing.plain("interactions/tool_function", _DEPTH)
         self._tools.append({**function, "name": name})
 
     def _functions(self) -> list[str]:
@@ -304,7 +311,7 @@ class _Asking:
     # how it answers
 
     def _config(self) -> dict[str, Any]:
-        config = self._drawing.plain("interactions/generation_config", _DEPTH)
+        config: dict[str, Any] = self._drawing.plain("interactions/generation_config", _DEPTH)
         own = _OWN.get(self._kind)
         if own is not None and own not in config:
             member = contract().schema("interactions/generation_config")["properties"][own]
@@ -318,24 +325,22 @@ class _Asking:
         elif "thinking_level" in config:
             taken = _LEVELS[1:4] if self._name.startswith("gemini-3.1-pro") else _LEVELS
             config["thinking_level"] = self._choices.of(taken)
-        if "tool_choice" in config or (self._functions() and self._choices.one_in(2)):
+        if "tool_choice" in config or (self._functions() and self._choices.below(3)):
             config["tool_choice"] = self._tool_choice()
         return config
 
     def _tool_choice(self) -> Any:
         functions = self._functions()
         modes = ("auto", "none", "any", "validated") if functions else ("auto", "none")
-        match self._choices.below(5):
-            case 0 | 1:
-                return self._choices.of(modes)
-            case 2:
-                return {}
+        form = self._choices.of(("mode", "mode", "mode and tools", "mode", "tools", "mode in it", "", "none"))
         allowed: dict[str, Any] = {}
-        if self._choices.one_in(2):
+        if "mode" in form:
             allowed["mode"] = self._choices.of(modes)
-        if functions and self._choices.one_in(2):
+        if form == "mode":
+            return allowed["mode"]
+        if "tools" in form and functions:
             allowed["tools"] = self._choices.some(functions, 3, least=1)
-        return {"allowed_tools": allowed}
+        return {} if form == "none" else {"allowed_tools": allowed}
 
     def _format(self) -> Any:
         """Draw one format, or a list of formats of different types."""
@@ -357,8 +362,10 @@ class _Asking:
 
     def _input(self, prompt: str, *, history: bool) -> Any:
         text = {"type": "text", "text": prompt}
-        if self._input_shown.part and history:
-            return self._conversation(text)
+        history = history and self._kind in _REMEMBERING
+        shown = [one for one in self._steps_shown if one.part] if history else []
+        if shown:
+            return self._conversation(text, shown)
         match self._choices.below(8 if history else 6):
             case 0 | 1:
                 return prompt
@@ -370,55 +377,54 @@ class _Asking:
                 return [text, *self._contents()]
             case 5:
                 return [self._said([text])]
-        return self._conversation(text)
+        return self._conversation(text, [])
 
     def _contents(self) -> list[dict[str, Any]]:
         return [user_content(self._drawing, _DEPTH) for _ in range(1 + self._choices.below(2))]
 
     def _said(self, content: list[dict[str, Any]]) -> dict[str, Any]:
-        more = self._contents() if self._choices.one_in(2) else []
+        more = self._contents() if self._choices.one_in(3) else []
         return {"type": "user_input", "content": [*content, *more]}
 
-    def _conversation(self, text: dict[str, Any]) -> list[dict[str, Any]]:
+    def _conversation(self, text: dict[str, Any], shown: list[_Shown]) -> list[dict[str, Any]]:
         """Draw turns that the client remembers, and what it says now: a text, or results of functions."""
         said = {"type": "user_input", "content": [{"type": "text", "text": TEXTS[0]}]}
         steps = [said if self._choices.below(5) < 4 else {"type": "user_input"}]
-        kinds = [self._input_shown.name] if self._input_shown.part else []
-        kinds += [self._choices.of(_TURN) for _ in range(self._choices.below(3) + (not kinds))]
-        for kind in kinds:
-            steps.extend(self._steps(kind))
+        more = [_Shown(name=self._choices.of(_TURN)) for _ in range(self._choices.below(2) + (not shown))]
+        for one in [*shown, *more]:
+            steps.extend(self._steps(one.name, self._toward(one)))
         if steps[-1]["type"] == "function_result" and self._choices.one_in(2):
             return steps
         return [*steps, self._said([text])]
 
-    def _steps(self, kind: str) -> list[dict[str, Any]]:
+    def _steps(self, kind: str, drawing: Drawing) -> list[dict[str, Any]]:
         match kind:
             case "functions":
-                return self._answered_calls()
+                return self._answered_calls(drawing)
             case "server":
-                return self._steps(self._choices.of(_SERVER_STEPS))
+                return self._steps(self._choices.of(_SERVER_STEPS), drawing)
             case tool if tool in _SERVER_STEPS:
                 found = self._fresh_id()
-                call = self._drawing.plain(f"interactions/step_{tool}_call", _DEPTH)
-                result = self._drawing.plain(f"interactions/step_{tool}_result", _DEPTH)
+                call = drawing.plain(f"interactions/step_{tool}_call", _DEPTH)
+                result = drawing.plain(f"interactions/step_{tool}_result", _DEPTH)
                 return [{**call, "id": found}, {**result, "call_id": found}]
             case "tool_call":
-                step = self._drawing.plain("interactions/step_tool_call", _DEPTH)
+                step = drawing.plain("interactions/step_tool_call", _DEPTH)
                 return [{**step, "id": self._fresh_id()}]
-        return [self._drawing.plain(f"interactions/step_{kind}", _DEPTH)]
+        return [drawing.plain(f"interactions/step_{kind}", _DEPTH)]
 
-    def _answered_calls(self) -> list[dict[str, Any]]:
+    def _answered_calls(self, drawing: Drawing) -> list[dict[str, Any]]:
         """Draw calls, side by side, and the result of each."""
         if self._kind not in ("text", "antigravity"):
             return []
         if not self._functions():
-            self._declare(self._choices.of(FUNCTIONS))
+            self._declare(drawing, self._choices.of(FUNCTIONS))
         functions = self._functions()
         calls, results = [], []
         for _ in range(1 + self._choices.below(2)):
             told = {"id": self._fresh_id(), "name": self._choices.of(functions)}
-            calls.append({**self._drawing.plain("interactions/step_function_call", _DEPTH), **told})
-            result = self._drawing.plain("interactions/step_function_result", _DEPTH)
+            calls.append({**drawing.plain("interactions/step_function_call", _DEPTH), **told})
+            result = drawing.plain("interactions/step_function_result", _DEPTH)
             named = {"name": told["name"]} if "name" in result else {}
             results.append({**result, **named, "call_id": told["id"]})
         return [*calls, *results]
@@ -428,7 +434,14 @@ class _Asking:
         return f"call_{self._calls}"
 
 
-_MEMBERS = """system_instruction tools generation_config response_format agent_config service_tier
+_LIVES = tuple(
+    product(
+        (None, True, True, False), (None, None, None, False, True), (None, None, True, False), (False, True)
+    )
+)
+_MOST_NAMES = 24
+_MORE_TOOLS = (0, 0, 0, 1, 2)
+_MEMBERS = """system_instruction generation_config response_format agent_config service_tier
 safety_settings labels environment""".split()
 _TURN = ("model_output", "thought", "functions", "server", "server", "tool_call")
 _LABEL_KEYS = ("team", "größe", "cost-center_2")

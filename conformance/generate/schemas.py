@@ -13,20 +13,21 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import SearchStrategy
 
 from conformance.contract.store import SchemaStore, contract
 from conformance.contract.validation import kinds_of
 from conformance.generate import values
-from conformance.generate.choices import Choices
+from conformance.generate.choices import Choices, chosen
 from conformance.generate.goals import MANY, Goal
 
-__all__ = ["DriftKind", "Drawing", "Special", "followed", "instances"]
+__all__ = ["Drawing", "DriftKind", "Special", "followed", "instances"]
 
 DriftKind: TypeAlias = Literal["field", "value", "variant"]
 
 _MOST_FIELDS = 6
 _MOST_ITEMS = 2
+_SHALLOW = 2
 
 
 def instances(
@@ -37,12 +38,13 @@ def instances(
     drift: what else may be drawn: unknown fields, unknown words of open lists, unknown kinds of unions.
     depth: how many objects deep optional fields and items are drawn; below, only what is required.
     """
-    return _instances(name, frozenset(drift), depth, contract() if store is None else store)
+    known = contract() if store is None else store
+    kinds = frozenset(drift)
 
+    def instance(choices: Choices) -> Any:
+        return Drawing(choices, known, drift=kinds).value(name, known.schema(name), depth)
 
-@st.composite
-def _instances(draw: DrawFn, name: str, drift: frozenset[DriftKind], depth: int, store: SchemaStore) -> Any:
-    return Drawing(Choices(draw), store, drift=drift).value(name, store.schema(name), depth)
+    return chosen(instance, f"instances({name!r})")
 
 
 def followed(store: SchemaStore, name: str, schema: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -119,7 +121,29 @@ class Drawing:
                 return self._object(name, schema, depth)
             case {"type": "array"}:
                 return self._array(name, schema, depth)
-        return self._draw(_leaves(schema))
+            case {"type": "string"} if _PLAIN_TEXT.isdisjoint(schema):
+                return self.choices.text(values.KNOWN_TEXTS, values.ANY_TEXTS)
+        return self._draw(_leaves(schema)) if "type" in schema else self.anything(depth)
+
+    def anything(self, depth: int) -> Any:
+        """Draw any JSON value."""
+        place = self.choices.below(len(_SCALARS) + 4)
+        if place < len(_SCALARS):
+            return _SCALARS[place]
+        match place - len(_SCALARS):
+            case 0:
+                return self.choices.text(values.KNOWN_TEXTS, values.ANY_TEXTS)
+            case 1:
+                return self._draw(values.integers())
+            case 2 if depth > 0:
+                return [self.anything(depth - 1) for _ in range(self.choices.below(_MOST_ITEMS + 1))]
+            case _ if depth > 0:
+                return self._anything_by_name((), depth)
+        return {}
+
+    def _anything_by_name(self, taken: Collection[str], depth: int) -> dict[str, Any]:
+        names = self.choices.some(_KEYS, _MOST_ITEMS)
+        return {key: self.anything(depth - 1) for key in names if key not in taken}
 
     def _of_union(self, name: str, schema: Mapping[str, Any], depth: int) -> Any:
         kinds = kinds_of(self._store, name, schema)
@@ -173,14 +197,13 @@ class Drawing:
     def _others(self, name: str, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
         """Draw the members that no property declares."""
         declared = schema.get("properties", {})
-        fresh = values.NAMES.filter(lambda key: key not in declared)
         match schema.get("additionalProperties"):
             case dict(others):
                 keys = self.choices.some(_KEYS, _MOST_ITEMS) if depth > 0 else ()
-                return {key: self.value(name, others, depth - 1) for key in keys}
+                return {key: self.value(name, others, depth - 1) for key in keys if key not in declared}
             case None if declared and not ("field" in self._drift and self.choices.one_in(3)):
                 return {}
-        return self._draw(st.dictionaries(fresh, values.ANYTHING, max_size=_MOST_ITEMS))
+        return self._anything_by_name(declared, min(depth, _SHALLOW))
 
     def _array(self, name: str, schema: Mapping[str, Any], depth: int) -> list[Any]:
         least = max(schema.get("minItems", 0), int(id(schema) in self._toward))
@@ -192,6 +215,8 @@ Special: TypeAlias = Callable[[Drawing, int], Any]
 """Draws a value, to the depth that is given."""
 
 _KEYS = ("city", "größe", "a b", "x-y", "名前")
+_SCALARS = (None, False, True, 0, 1, -7, 0.5, 1e300, 2**53 - 1, "", "noon")
+_PLAIN_TEXT = frozenset({"format", "contentEncoding", "minLength"})
 
 
 def _leaves(schema: Mapping[str, Any]) -> SearchStrategy[Any]:

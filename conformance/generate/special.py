@@ -172,10 +172,7 @@ SPECIAL: Mapping[str, Special] = {
     "interactions/tool_function/name": _function_name,
     "interactions/tool_mcp_server": _with(
         "interactions/tool_mcp_server",
-        {
-            name: _words(WORDS[f"interactions/tool_mcp_server/{name}"])
-            for name in ("name", "url")
-        },
+        {name: _words(WORDS[f"interactions/tool_mcp_server/{name}"]) for name in ("name", "url")},
     ),
     "interactions/tool_tool_search": _tool_search,
     "interactions/tool_tool_search/name": _words(("find_tools",)),

@@ -2,6 +2,8 @@
 
     streams()
     streamed.request, streamed.payloads, streamed.body()
+    interactions()      # the same, told as one body
+    events()            # one event of such a stream, or an error
 
 One id and one model throughout, indices that count up, deltas that fit their steps, arguments and text cut
 into fragments, citations on whole characters, results that name their calls, totals that add up. The letters
@@ -9,6 +11,7 @@ are those of `judge.stream`; nothing of the judge is used.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +21,9 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from conformance.generate import values
 from conformance.generate.schemas import instances
 from conformance.generate.tools import SERVER_TOOLS, uses
+from conformance.wire.fold import fold
 
-__all__ = ["Streamed", "streams"]
+__all__ = ["Streamed", "events", "interactions", "streams"]
 
 _CITATIONS = {  # what a tool found is cited so
     "google_search": "url_citation",
@@ -52,34 +56,64 @@ class Streamed:
         frames = [f"event: {event['event_type']}\ndata: {_compact(event)}\n\n" for event in self.payloads]
         return "".join([*frames, "event: done\ndata: [DONE]\n\n"]).encode()
 
+    def interaction(self) -> dict[str, Any]:
+        """Give what a unary answer to the same request says: the end, with all its steps."""
+        steps = fold(self.payloads).get("steps", [])
+        for step in steps:
+            for block in step.get("content", ()):
+                block.pop("rate", None)  # which only deltas have
+        return {**self.payloads[-1]["interaction"], "steps": steps}
+
 
 def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def streams(*, most_steps: int = 4) -> SearchStrategy[Streamed]:
-    """Draw streams that a service may send; a call of a server tool and its result count as one step."""
-    return _streams(most_steps)
+def streams(
+    *, most_steps: int = 4, first: Sequence[str] = (), stored: bool | None = None
+) -> SearchStrategy[Streamed]:
+    """Draw streams that a service may send; a call of a server tool and its result count as one step.
+
+    first: what it begins with: thought, text, media, function_call, or a server tool, such as google_search.
+    stored: whether the interaction has an id; either by default.
+    """
+    return _streams(most_steps, tuple(first), stored)
+
+
+def interactions(*, most_steps: int = 4) -> SearchStrategy[dict[str, Any]]:
+    """Draw bodies of interactions that have ended: usage adds up, results name their calls."""
+    return _streams(most_steps).map(Streamed.interaction)
 
 
 @st.composite
-def _streams(draw: DrawFn, most_steps: int) -> Streamed:
-    return _Writer(draw).written(most_steps)
+def events(draw: DrawFn) -> dict[str, Any]:
+    """Draw single events, each right in the stream that it is from, or an error."""
+    if draw(st.integers(0, 9)) == 9:
+        error: dict[str, Any] = draw(instances("interactions/event_error"))
+        return error
+    return draw(st.sampled_from(draw(streams()).payloads))
+
+
+@st.composite
+def _streams(draw: DrawFn, most_steps: int, first: Sequence[str], stored: bool | None) -> Streamed:
+    return _Writer(draw, stored).written(most_steps, first)
 
 
 class _Writer:
     """Writes one stream: first its steps, then the events that tell them."""
 
-    def __init__(self, draw: DrawFn) -> None:
+    def __init__(self, draw: DrawFn, stored: bool | None) -> None:
         self._draw = draw
         self._ids = 0
         self._tools: dict[str, dict[str, Any]] = {}
-        self._stored = draw(values.FLAGS)
+        self._stored = draw(values.FLAGS) if stored is None else stored
         self._id = f"v1_{draw(st.integers(10**9, 10**10))}" if self._stored else ""
         self._model = draw(instances("interactions/model"))
 
-    def written(self, most_steps: int) -> Streamed:
+    def written(self, most_steps: int, first: Sequence[str]) -> Streamed:
         steps: list[_Step] = []
+        for kind in first:
+            steps.extend(self._steps(kind))
         for _ in range(self._draw(st.integers(0, most_steps))):
             steps.extend(self._steps())
         events: list[dict[str, Any]] = [self._created()]
@@ -144,9 +178,9 @@ class _Writer:
             **({"input_tokens_by_modality": rows} if self._draw(values.FLAGS) else {}),
         }
 
-    def _steps(self) -> list[_Step]:
+    def _steps(self, kind: str = "") -> list[_Step]:
         """Draw the next steps: one, or a call of a server tool with its result."""
-        kind = self._draw(
+        kind = kind or self._draw(
             st.sampled_from(["thought", "text", "text", "media", "function_call", *SERVER_TOOLS])
         )
         match kind:

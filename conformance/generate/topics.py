@@ -28,9 +28,9 @@ TOPICS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Dim the lights of the kitchen", ("function", "tool_search")),
     ("Ann, 23, lives in Oslo and is good.", ()),
     ("Write a haiku about the tide 🌊", ()),
-    ("東京の天気は?", ("function", "google_search")),
+    ("東京の天気は?", ("google_search",)),
 )
-"""A prompt, and the tools that it is about; the first is the simplest."""
+"""A prompt, and the tools that it is about: the first will do. The first prompt is the simplest."""
 
 TEXTS = (
     "Hello",
@@ -69,9 +69,7 @@ SCHEMAS: tuple[Mapping[str, Any], ...] = (
 )
 """Raw schemas without a type: the older form of a response format."""
 
-_PNG = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2kUIOwAAAABJRU5ErkJggg=="
-)
+_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2kUIOwAAAABJRU5ErkJggg=="
 _WAV = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQAAAAA="
 _MP4 = "AAAAGGZ0eXBtcDQyAAAAAG1wNDJpc29t"
 

@@ -213,6 +213,7 @@ def _split(url: str) -> SplitResult | None:
 
 
 def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -316,7 +316,9 @@ def fill_text(text: str, values: Mapping[str, Any]) -> str:
     >>> fill_text("/interactions/<turn>/cancel", {"turn": "v1_x"})
     '/interactions/v1_x/cancel'
     """
-    return _WITHIN.sub(lambda found: quote(str(values[found[1]]), safe="") if found[1] in values else found[0], text)
+    return _WITHIN.sub(
+        lambda found: quote(str(values[found[1]]), safe="") if found[1] in values else found[0], text
+    )
 
 
 def fill(value: Any, values: Mapping[str, Any]) -> Any:

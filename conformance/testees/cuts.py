@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from random import Random
 
-__all__ = ["draw_cuts", "fewest", "shown_cut"]
+__all__ = ["draw_cuts", "fewest", "risky_places", "shown_cut"]
 
 _LINE = rb"(?:\A(?:\xef\xbb\xbf)?|(?<=[\r\n]))"
 _PLACES = (
@@ -40,7 +40,7 @@ def draw_cuts(body: bytes, rng: Random) -> tuple[int, ...]:
     last = len(body) - 1
     if last < 1:
         return ()
-    kinds = _risky_places(body) or ((rng.randint(1, last),),)
+    kinds = risky_places(body) or ((rng.randint(1, last),),)
     way = rng.random()
     if way < 0.3:
         cuts = {rng.randint(1, last) for _ in range(rng.randint(1, 4))}
@@ -58,7 +58,8 @@ def draw_cuts(body: bytes, rng: Random) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=64)
-def _risky_places(body: bytes) -> tuple[tuple[int, ...], ...]:
+def risky_places(body: bytes) -> tuple[tuple[int, ...], ...]:
+    """Give the places of each kind at which parsers go wrong; a kind that has none is left out."""
     found = []
     for pattern in _PLACES:
         spans = [match.span() for match in re.finditer(pattern, body)]

@@ -41,7 +41,7 @@ from conformance.testees.process import Delivered, Testee
 from conformance.testees.protocol import Message
 from conformance.testees.stage import Act, Stage
 
-__all__ = ["ClientRun", "run_cases", "subjects_of", "testee_line"]
+__all__ = ["ClientRun", "call_of", "run_cases", "subjects_of", "testee_line"]
 
 _GRACE_S = 3.0
 _RETRIES_S = 30.0
@@ -283,7 +283,7 @@ class ClientRun:
 
     def _ask(self, act: Act, played: Played) -> Delivered:
         case = act.case
-        played.calls.append(_call_of(act, self._api_version))
+        played.calls.append(call_of(act, self._api_version))
         call = {
             "type": "call",
             "id": f"{act.key.removesuffix('-of-a-case').replace('key', 'call')}-{len(played.acts)}",
@@ -304,7 +304,7 @@ def _turn(subject: Subject) -> tuple[float, int]:
     return subject.turn if isinstance(subject, Case) else (0.0, 0)
 
 
-def _call_of(act: Act, api_version: str) -> Message:
+def call_of(act: Act, api_version: str) -> Message:
     """Give the call of a case as far as it is the same in every run."""
     case = act.case
     call = {

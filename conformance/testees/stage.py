@@ -13,6 +13,7 @@ its address.
 """
 
 import asyncio
+import itertools
 import json
 import threading
 import time
@@ -142,6 +143,7 @@ class Stage:
         self.elsewhere = _Elsewhere(self)
         self._acts: dict[str, Act] = {}
         self._marked: dict[str, Act] = {}
+        self._marks = itertools.count()
         self._origins = ("", "")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
@@ -152,7 +154,7 @@ class Stage:
 
     def open(self, case: Case, key: str) -> Act:
         """Put a case on the stage."""
-        act = Act(case, key, mark=f"moved-{len(self._marked)}")
+        act = Act(case, key, mark=f"moved-{next(self._marks)}")
         act.values["<long text>"] = _LONG_TEXT
         if case.prepare is not None:
             act.values |= self._prepared(case.prepare, key)
@@ -164,6 +166,7 @@ class Stage:
         """Take a case off: whatever comes with its key from now on is a stray."""
         with self._lock:
             self._acts.pop(act.key, None)
+            self._marked.pop(act.mark, None)
 
     def _prepared(self, body: Mapping[str, Any], key: str) -> dict[str, str]:
         """Make an interaction; give its id and the ids of its events."""

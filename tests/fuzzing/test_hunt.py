@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import seed as seeded
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase, InMemoryExampleDatabase
 
@@ -26,9 +25,13 @@ class Numbers:
     def sightings(self) -> list[Sighting]:
         found = []
         if any(number > 100 for number in self.numbers):
-            found.append(Sighting("A-B-001:too large", "A-B-001", "fail", f"{max(self.numbers)} is too large"))
+            found.append(
+                Sighting("A-B-001:too large", "A-B-001", "fail", f"{max(self.numbers)} is too large")
+            )
         if any(number < -100 for number in self.numbers):
-            found.append(Sighting("A-B-002:too small", "A-B-002", "fail", f"{min(self.numbers)} is too small"))
+            found.append(
+                Sighting("A-B-002:too small", "A-B-002", "fail", f"{min(self.numbers)} is too small")
+            )
         return found
 
     @property
@@ -47,7 +50,9 @@ def numbers_test(hunt: Hunt, tried: list[tuple[int, ...]]) -> Callable[[settings
     return test
 
 
-def hunted(hunt: Hunt, *, batches: int = 6, until: float = 30) -> tuple[dict[str, Any], list[tuple[int, ...]]]:
+def hunted(
+    hunt: Hunt, *, batches: int = 6, until: float = 30
+) -> tuple[dict[str, Any], list[tuple[int, ...]]]:
     tried: list[tuple[int, ...]] = []
     found = {}
     for _ in range(batches):

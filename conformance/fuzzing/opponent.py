@@ -1,0 +1,297 @@
+"""A client that is fuzzed: the streams it meets, and what is wrong with what it makes of them.
+
+    opponent = Opponent(testee, stage, server.url)
+    met = opponent.meet(drawn)                  # a right stream
+    met = opponent.meet(illegal)                # one with an edge broken
+    met.sightings, met.size
+
+What a client hands over of a right stream is held against what was sent, by the means of the client cases. Of
+a broken stream only what is documented is judged; the rest is told, and no more: but no client hangs,
+crashes, or hands over what nobody sent.
+"""
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+from conformance.contract.registry import registry
+from conformance.errors import TesteeBroken
+from conformance.fuzzing.answers import Drawn, expected_calls, expected_text
+from conformance.fuzzing.blame import CUTS, HANDED_OVER, blamed
+from conformance.fuzzing.hunt import Sighting
+from conformance.generate.illegal import Illegal
+from conformance.report.fingerprint import fingerprint
+from conformance.testees.case import Case, Expectation, Reply
+from conformance.testees.comparing import lost
+from conformance.testees.difference import how_it_ends
+from conformance.testees.judging import Loss, Miss, event_misses, misses, outcome_for
+from conformance.testees.process import Testee
+from conformance.testees.stage import Stage
+from conformance.testees.trials import Caller, Cuts, Trial
+
+__all__ = ["DOCUMENTED", "Met", "Opponent", "case_of", "illegal_case"]
+
+_ENDS = "HTTP-016"
+_CALL = {"model": "gemini-3.5-flash", "input": "Hello"}
+_TIMEOUT_MS = 5_000
+_TRIES = 3
+_LIVES = 20
+"""So often a driver that crashed too often is started afresh."""
+_MOST_FAULTS = 5
+_REQUESTS = (1, 10)
+
+DOCUMENTED: Mapping[str, tuple[str, Expectation, str]] = {
+    edge: (requirement, Expectation(ending="error", events="prefix", requests=_REQUESTS, error=error), harm)
+    for requirement, harm, error, edges in (
+        ("IX-STREAM-044", "false success", {}, "completed-missing ends-early ends-within-an-event"),
+        ("IX-STREAM-046", "false success", {"event": True}, "error-without-code error-without-error"),
+        ("SSE-029", "", {}, "payload-is-cut"),
+    )
+    for edge in edges.split()
+} | {"done-missing": ("IX-STREAM-043", Expectation(events="sent"), "data loss")}
+"""What the documents say of a client that meets a broken stream; of all other edges they are silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A stream that a client has met, and the first thing that was wrong with what it made of it."""
+
+    stream: Drawn | Illegal
+    case: Case
+    trial: Trial
+    found: Miss | None = None
+
+    @property
+    def sightings(self) -> Sequence[Sighting]:
+        """The first thing that is wrong: what comes after it follows from it."""
+        if self.found is None:
+            return ()
+        outcome = outcome_for(registry()[self.found.requirement], self.found.harm)
+        return [Sighting(self.key, self.found.requirement, outcome, self.found.message)]
+
+    @property
+    def key(self) -> str:
+        """What it has in common with others about the same fault."""
+        return f"{self.found.requirement}:{fingerprint(self.found.message)}" if self.found else ""
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Events, cuts, quirks, bytes."""
+        if isinstance(self.stream, Drawn):
+            return self.stream.size
+        return len(self.stream.payloads), 0, 0, len(self.stream.text)
+
+
+def case_of(drawn: Drawn, judges: str = HANDED_OVER) -> Case:
+    """Tell a right stream as a case."""
+    text, output_text = expected_text(drawn.told)
+    expect = Expectation(
+        events="any" if drawn.is_new else "sent",
+        text=text,
+        output_text=output_text,
+        calls=expected_calls(drawn.told),
+        usage=True,
+    )
+    return _case(judges, Reply(events=drawn.events, framing=drawn.framing), expect, "data loss")
+
+
+def illegal_case(illegal: Illegal) -> Case:
+    """Tell a broken stream as a case; a silent one, where the documents are."""
+    silent = (HANDED_OVER, Expectation(ending="any"), "data loss")
+    requirement, expect, harm = DOCUMENTED.get(illegal.edge.name, silent)
+    reply = Reply(body=illegal.text, headers={"content-type": "text/event-stream"})
+    return _case(requirement, reply, expect, harm)
+
+
+def _case(judges: str, reply: Reply, expect: Expectation, harm: str) -> Case:
+    return Case(
+        id="fuzz",
+        title="",
+        judges=judges,
+        catches=(),
+        needs=frozenset({"stream"}),
+        operation="create",
+        stream=True,
+        arguments=_CALL,
+        replies=(reply,),
+        expect=expect,
+        harm=harm,
+        timeout_ms=_TIMEOUT_MS,
+    )
+
+
+class Opponent:
+    """A client on our stage, and what was seen of it; one call at a time.
+
+    calls: how many were made. cut, unconfirmed: how many right streams were cut, and of how many of these
+        nobody can tell whether the client has read their parts one by one.
+    kept: how often each requirement was kept. losses: what the client does not hand on.
+    chosen: what it does where the documents are silent, by edge.
+    faults: how its driver failed. crashes: how its program ended.
+    """
+
+    def __init__(
+        self,
+        testee: Testee,
+        stage: Stage,
+        origin: str,
+        stack: ExitStack,
+        *,
+        numbers: Iterator[int] | None = None,
+        api_version: str = "v1beta",
+    ) -> None:
+        self.testee = testee
+        self.calls = self.cut = self.unconfirmed = 0
+        self.kept: Counter[str] = Counter()
+        self.losses: dict[Loss, None] = {}
+        self.chosen: dict[str, Counter[str]] = {}
+        self.faults: list[str] = []
+        self._lives = _LIVES
+        self._stage, self._origin, self._stack = stage, origin, stack
+        self._numbers = itertools.count() if numbers is None else numbers
+        self._api_version = api_version
+        self._earlier: list[str] = []
+        self._caller = self._calling()
+
+    @property
+    def crashes(self) -> list[str]:
+        """How its program ended, over all of its lives."""
+        return [*self._earlier, *self.testee.crashes]
+
+    def meet(self, stream: Drawn | Illegal) -> Met:
+        """Let it meet a stream.
+
+        Raises:
+            TesteeBroken: it crashes whatever it is asked.
+        """
+        return self._meet_right(stream) if isinstance(stream, Drawn) else self._meet_broken(stream)
+
+    def _calling(self) -> Caller:
+        numbers, version = self._numbers, self._api_version
+        return Caller(self.testee, self._stage, self._origin, numbers=numbers, api_version=version)
+
+    def _call(self, case: Case, cuts: Cuts) -> Trial:
+        """Make a call; by a driver that is started afresh where the last one crashed too often."""
+        self.calls += 1
+        try:
+            return self._caller.once(case, cuts)
+        except TesteeBroken:
+            self._lives -= 1
+            if self._lives < 0:
+                raise
+            self._earlier += self.testee.crashes
+            self.testee = self._stack.enter_context(self.testee.again())
+            self._caller = self._calling()
+            return self._caller.once(case, cuts)
+
+    # Right streams.
+
+    def _meet_right(self, drawn: Drawn) -> Met:
+        found, trial = self.missed(drawn)
+        if found is None:
+            self.kept.update({HANDED_OVER, *drawn.requirements, *([CUTS] if drawn.cuts else ())})
+            return Met(drawn, case_of(drawn), trial)
+        requirement = found.requirement or self._blamed(drawn, trial)
+        found = replace(found, requirement=requirement, harm=found.harm or "data loss")
+        return Met(drawn, case_of(drawn, requirement), trial, found)
+
+    def _blamed(self, drawn: Drawn, trial: Trial) -> str:
+        """Say which requirement is broken; a call that never ends is not made again and again for that."""
+        if trial.delivered.ending == "hung":
+            return _ENDS
+        return blamed(drawn, lambda plainer: self.missed(plainer)[0] is not None)
+
+    def missed(self, drawn: Drawn) -> tuple[Miss | None, Trial]:
+        """Give the first thing that is missed; asked again where all seems well and a cut is not confirmed."""
+        case = case_of(drawn)
+        for _ in range(_TRIES):
+            trial = self._call(case, drawn.cuts)
+            found = self._first(self._misses_right(trial, drawn))
+            if found is not None or trial.confirmed or not drawn.cuts:
+                break
+        self.cut += bool(drawn.cuts)
+        self.unconfirmed += bool(drawn.cuts) and found is None and not trial.confirmed
+        return found, trial
+
+    def _misses_right(self, trial: Trial, drawn: Drawn) -> Iterator[Miss | Loss]:
+        yield from self._misses(trial)
+        if drawn.is_new and trial.delivered.ending == "end" and self._tells_events:
+            yield from _lost_among_new(drawn, trial)
+
+    def _first(self, found: Iterator[Miss | Loss]) -> Miss | None:
+        """Give the first miss that is about what came of the answer; keep what is left out."""
+        first = None
+        for one in found:
+            if isinstance(one, Loss):
+                self.losses[one] = None
+            elif first is None and (one.side == "response" or one.requirement):
+                first = one
+        return first
+
+    def _misses(self, trial: Trial) -> Iterator[Miss | Loss]:
+        delivered = trial.delivered
+        if delivered.ending == "fault":
+            self._fail(str(delivered.last.get("message"))[:300])
+        if delivered.ending in ("fault", "unsupported"):
+            return
+        told = json.dumps([delivered.last, *delivered.events])
+        words, log = self.testee.words("capabilities"), self.testee.log
+        yield from misses(trial.act, delivered, told=told, log=log, closed=True, capabilities=words)
+
+    @property
+    def _tells_events(self) -> bool:
+        return "events" in self.testee.words("capabilities")
+
+    def _fail(self, fault: str) -> None:
+        if fault not in self.faults and len(self.faults) < _MOST_FAULTS:
+            self.faults.append(fault)
+
+    # Broken streams.
+
+    def _meet_broken(self, illegal: Illegal) -> Met:
+        case = illegal_case(illegal)
+        trial = self._call(case, ())
+        if illegal.edge.name in DOCUMENTED:
+            found = self._first(self._misses(trial))
+            self.kept[case.judges] += found is None
+        else:
+            found = self._missed_silently(illegal, trial)
+            self.chosen.setdefault(illegal.edge.name, Counter())[_did(trial)] += 1
+        if found is not None:
+            hung = _ENDS if trial.delivered.ending == "hung" else case.judges
+            found = replace(found, requirement=found.requirement or hung, harm=found.harm or case.harm)
+        return Met(illegal, case, trial, found)
+
+    def _missed_silently(self, illegal: Illegal, trial: Trial) -> Miss | None:
+        says = illegal.edge.says
+        if trial.delivered.ending in ("hung", "crashed"):
+            return Miss(f"{says}, and {how_it_ends(trial.delivered)}")
+        sent = trial.act.seen[-1].events if trial.act.seen else []
+        if self._tells_events:
+            for number, value in enumerate(trial.delivered.values):
+                if not any(lost(one, value) is not None for one in sent):
+                    shown = json.dumps(value)[:120]
+                    return Miss(f"{says}, and nobody sent what is handed over as event {number}: {shown}")
+        return None
+
+
+def _did(trial: Trial) -> str:
+    last = trial.delivered.last
+    return f"error {last.get('kind')}" if trial.delivered.ending == "error" else trial.delivered.ending
+
+
+def _lost_among_new(drawn: Drawn, trial: Trial) -> Iterator[Miss | Loss]:
+    """Compare what has to arrive although there is something new beside it; that itself may be skipped."""
+    left = list(trial.delivered.values)
+    for new in drawn.new:
+        at = next((at for at, value in enumerate(left) if lost(new, value) is not None), None)
+        if at is not None:
+            del left[at]
+    exchange = max(0, len(trial.act.seen) - 1)
+    for found in event_misses(drawn.due, left, exchange):
+        if isinstance(found, Loss) or not found.message.startswith("nobody sent"):
+            yield found
