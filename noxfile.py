@@ -77,9 +77,8 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "tests.bench", *session.posargs)
     session.run("python", "-m", "tests.server.bench")
     session.run("python", "-m", "tests.testees.bench")
-    session.install("schemathesis>=4.32")
-    session.run("python", "-m", "tests.fuzzing.bench")
     session.run("python", "-m", "tests.generate.bench")
+    session.run("python", "-m", "tests.fuzzing.bench")
 
 
 @nox.session(python=PYTHON, default=False)

@@ -211,7 +211,8 @@ def calls_respect_allowed_tools(trace: Trace) -> Iterator[Verdict]:
                 case {"type": "function_call", "name": str(name)} if name in allowed:
                     yield kept(call)
                 case {"type": "function_call", "name": str(name)}:
-                    yield broken(call, f"/steps/{number}/name", f"{name!r} is not among {', '.join(allowed)}")
+                    named = ", ".join(map(repr, allowed))
+                    yield broken(call, f"/steps/{number}/name", f"{name!r} is not among {named}")
 
 
 def is_whole(call: Call) -> bool:

@@ -8,7 +8,7 @@ What goes over the wire of it, and in which form, is the business of `interactio
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,6 +95,8 @@ def _structured(asked: Asked, talk: _Talk, schema: Mapping[str, Any]) -> Reply:
     """Answer in JSON, after the tools that the question asks for."""
     text = text_following(schema, talk.question)
     thinks = "The answer has to follow the schema."
+    if talk.results:
+        return Reply(text=text, thinks=thinks)
     ruled = _by_rule(asked, talk)
     return Reply(text=text, queries=ruled.queries, uses=ruled.uses, thinks=thinks)
 
@@ -254,7 +256,12 @@ def _on_screen(asked: Asked, talk: _Talk) -> Reply:
     tool = asked.declaration("computer_use")
     excluded = tool.get("excluded_predefined_functions") or ()
     every = plan.actions.get(tool.get("environment", "browser"), plan.actions["browser"])
-    actions = [action for action in every if action.name not in excluded]
+    allowed = _allowed(asked)
+    actions = [
+        action
+        for action in every
+        if action.name not in excluded and (allowed is None or action.name in allowed)
+    ]
     done = _actions_done(asked.steps)
     start = _start(talk.question)
     if done >= len(actions) or asked.mode == "none":
@@ -264,6 +271,14 @@ def _on_screen(asked: Asked, talk: _Talk) -> Reply:
     if done == len(actions) - 1 and plan.careful.search(talk.question):
         arguments["safety_decision"] = dict(plan.decision)
     return Reply(calls=((action.name, arguments),), thinks=plan.thinks)
+
+
+def _allowed(asked: Asked) -> Sequence[str] | None:
+    """Give the names that `allowed_tools` limits all calls to; None where it does not."""
+    match (asked.body.get("generation_config") or {}).get("tool_choice"):
+        case {"allowed_tools": {"tools": [*names]}}:
+            return names
+    return None
 
 
 def _actions_done(steps: list[dict[str, Any]]) -> int:

@@ -56,6 +56,17 @@ def test_an_answer_follows_a_schema_with_everything_in_it(talk: Talk) -> None:
     assert list(value) == list(PERSON["properties"])
 
 
+def test_an_answer_after_results_follows_its_schema_too(talk: Talk) -> None:
+    """Those of functions, and those of a screen when all is done."""
+    clock = {"type": "function_call", "id": "call_1", "name": "get_time", "arguments": {}}
+    result = {"type": "function_result", "call_id": "call_1", "result": "It is noon."}
+    schema = {"type": "object", "properties": {"hour": {"type": "integer"}}, "required": ["hour"]}
+    for tools in ([], [{"type": "computer_use"}]):
+        history = [clock, result, *([result, result] if tools else [])]
+        answer = talk.ask(input=history, tools=tools, response_format=wanted(schema))
+        assert isinstance(json.loads(text_of(answer))["hour"], int), answer
+
+
 def test_a_stream_has_the_same_json(talk: Talk) -> None:
     """Cut anywhere."""
     events = talk.events(input="Ann, 23", response_format=wanted(PERSON))

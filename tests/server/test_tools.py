@@ -212,6 +212,13 @@ def test_functions_may_stand_beside_the_screen(talk: Talk) -> None:
     assert call["name"] == CLOCK["name"]
 
 
+def test_allowed_tools_keep_from_the_screen_too(talk: Talk) -> None:
+    """Its actions come as calls of functions, and none of them is named there (IX-FUNC-027)."""
+    choice = {"allowed_tools": {"tools": [CLOCK["name"]]}}
+    answer = talk.ask(input="Find a hotel", tools=[SCREEN, CLOCK], generation_config={"tool_choice": choice})
+    assert (answer["status"], calls_of(answer)) == ("completed", [])
+
+
 def test_a_picture_is_a_jpeg_in_one_block(talk: Talk) -> None:
     """By model, by response_format, in the old modalities (IX-FORMAT-009, 017)."""
     ways: list[dict[str, Any]] = [
