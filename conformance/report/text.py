@@ -150,7 +150,7 @@ def render_record(header: Line, tally: Tally, exit_code: int, *, verbose: bool =
         case "lint":
             yield from render_lint(tally, verbose=verbose)
             return
-        case "client":
+        case "client" | "fuzz" if tally.testees or header["command"] == "client":
             yield from render_client(tally, verbose=verbose)
             played, noun, name = tally.cases, "case", f" · {header['targets'][0]}"
             little = "not enough evidence"
