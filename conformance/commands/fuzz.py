@@ -37,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", default="embedded", metavar="TARGET", help="embedded (default), live, or a URL"
     )
+    parser.add_argument(
+        "--testee", metavar="NAME", help="fuzz a client: a bundled driver, such as google-genai; or -- COMMAND"
+    )
     parser.add_argument("--seconds", type=_number, metavar="N", help=f"how long; default: {_SECONDS:g}")
     parser.add_argument("--examples", type=positive, metavar="N", help="how many conversations, instead")
     parser.add_argument("--seed", type=int, default=7, help="what is drawn; default: 7")
@@ -81,6 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Fuzz until the time is over; print what was found."""
+    if options.testee or options.rest:
+        from conformance.commands.fuzzing_clients import run_client_fuzz
+
+        return run_client_fuzz(options)
     from conformance.fuzzing.workers import fuzz_together, shared_out
 
     order = _order(options)

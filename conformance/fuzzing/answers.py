@@ -206,7 +206,7 @@ class Drawn:
         """Say what is odd about it."""
         odd = [quirk.says for quirk in self.odd]
         if self.cuts:
-            places = "; ".join(f"at {cut}: {shown_cut(self.payload, cut)!r}" for cut in self.cuts[:4])
+            places = "; ".join(f'at {cut}: "{shown_cut(self.payload, cut)}"' for cut in self.cuts[:4])
             more = f" and {len(self.cuts) - 4} more" if len(self.cuts) > 4 else ""
             odd.append(f"{'one cut' if len(self.cuts) == 1 else f'{len(self.cuts)} cuts'} ({places}{more})")
         return ", ".join(odd) or "nothing is odd about it"

@@ -14,7 +14,7 @@ import hashlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +26,8 @@ from conformance.errors import ConformanceError, TesteeBroken
 from conformance.fuzzing.answers import Drawn, answers
 from conformance.fuzzing.blame import CUTS, HANDED_OVER
 from conformance.fuzzing.hunt import Hunt, Prey
-from conformance.fuzzing.opponent import Met, Opponent, case_of
+from conformance.fuzzing.opponent import LIVES, Met, Opponent, case_of
+from conformance.fuzzing.smaller import smaller
 from conformance.fuzzing.stores import database_at
 from conformance.generate.illegal import EDGES, Illegal, illegal_streams
 from conformance.report.record import Line
@@ -43,6 +44,7 @@ __all__ = ["ClientFuzz", "ClientOrder"]
 BATCH = {"streams": 100, "edges": 75}
 """The sorts of streams, which take turns, and how many each time."""
 _AGAIN = 2
+_SMALLER_S = 4.0
 _STRATEGIES: dict[str, Callable[[], Any]] = {"streams": answers, "edges": illegal_streams}
 
 
@@ -97,6 +99,7 @@ class ClientFuzz:
         self._stack.close()
 
     def _open(self) -> None:
+        """Start the driver and our server."""
         order, numbers = self._order, itertools.count()
         self._stage = Stage(order.seed)
         origin = self._stack.enter_context(serving(answering=self._stage)).url
@@ -117,6 +120,21 @@ class ClientFuzz:
         """The client with its version."""
         ready = self.opponent.testee.ready
         return f"{ready.get('name')} {ready.get('version')}"
+
+    @property
+    def version(self) -> str:
+        """The version of the client; empty where its driver does not say."""
+        return str(self.opponent.testee.ready.get("version", ""))
+
+    @property
+    def edges(self) -> int:
+        """How many broken edges the client has met."""
+        return len(self.opponent.edges)
+
+    @property
+    def all_edges(self) -> int:
+        """How many there are."""
+        return len(EDGES)
 
     @property
     def seconds(self) -> float:
@@ -183,8 +201,8 @@ class ClientFuzz:
 
     def _finding(self, sort: str, prey: Prey) -> Line:
         """Confirm a finding, and give it as the lines of a record."""
-        met: Met = prey.held
-        key, found = prey.sighting.key, met.found
+        met = self._smaller(prey.held)
+        key, found = met.key, met.found
         number = hashlib.sha256(key.encode()).hexdigest()[:6]
         case = replace(
             met.case,
@@ -204,8 +222,27 @@ class ClientFuzz:
         lines, _ = played.lines(self._stage.unasked)
         return {"type": "finding", "key": key, "subject": case.id, "lines": lines}
 
+    def _smaller(self, met: Met) -> Met:
+        """Take a right stream apart, as long as it shows the same and time is left."""
+        end = time.monotonic() + _SMALLER_S
+        best = met
+
+        def fails(drawn: Drawn) -> bool:
+            nonlocal best
+            tried = self.opponent.meet(drawn) if time.monotonic() < end else None
+            if tried is None or tried.key != met.key:
+                return False
+            best = tried
+            return True
+
+        if isinstance(met.stream, Drawn):
+            with suppress(TesteeBroken):
+                smaller(met.stream, fails)
+        return best
+
     def _instead(self, met: Met) -> str:
         """Let the client meet a stream again; say what came instead of the finding, or nothing."""
+        self.opponent.lives = LIVES  # those of before went into making it small
         try:
             for _ in range(_AGAIN):
                 again = self.opponent.meet(met.stream)

@@ -32,16 +32,16 @@ from conformance.testees.process import Testee
 from conformance.testees.stage import Stage
 from conformance.testees.trials import Caller, Cuts, Trial
 
-__all__ = ["DOCUMENTED", "Met", "Opponent", "case_of", "illegal_case"]
+__all__ = ["DOCUMENTED", "LIVES", "Met", "Opponent", "case_of", "illegal_case"]
 
 _ENDS = "HTTP-016"
 _CALL = {"model": "gemini-3.5-flash", "input": "Hello"}
 _TIMEOUT_MS = 5_000
 _TRIES = 3
-_LIVES = 20
-"""So often a driver that crashed too often is started afresh."""
+LIVES = 20
 _MOST_FAULTS = 5
 _REQUESTS = (1, 10)
+_KEPT = "IX-SDK-007"
 
 DOCUMENTED: Mapping[str, tuple[str, Expectation, str]] = {
     edge: (requirement, Expectation(ending="error", events="prefix", requests=_REQUESTS, error=error), harm)
@@ -74,8 +74,15 @@ class Met:
 
     @property
     def key(self) -> str:
-        """What it has in common with others about the same fault."""
-        return f"{self.found.requirement}:{fingerprint(self.found.message)}" if self.found else ""
+        """What it has in common with others about the same fault.
+
+        Of how bytes are read the requirement says enough: which event or member it hits is chance.
+        """
+        if self.found is None:
+            return ""
+        if isinstance(self.stream, Drawn) and self.found.requirement.startswith("SSE-"):
+            return f"{self.found.requirement}:{self.trial.delivered.ending}"
+        return f"{self.found.requirement}:{fingerprint(self.found.message)}"
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -129,8 +136,9 @@ class Opponent:
     calls: how many were made. cut, unconfirmed: how many right streams were cut, and of how many of these
         nobody can tell whether the client has read their parts one by one.
     kept: how often each requirement was kept. losses: what the client does not hand on.
-    chosen: what it does where the documents are silent, by edge.
+    edges: which broken ones it has met. chosen: what it does where the documents are silent, by edge.
     faults: how its driver failed. crashes: how its program ended.
+    lives: how often its driver is started afresh from now on, when it has crashed too often.
     """
 
     def __init__(
@@ -148,8 +156,9 @@ class Opponent:
         self.kept: Counter[str] = Counter()
         self.losses: dict[Loss, None] = {}
         self.chosen: dict[str, Counter[str]] = {}
+        self.edges: set[str] = set()
         self.faults: list[str] = []
-        self._lives = _LIVES
+        self.lives = LIVES
         self._stage, self._origin, self._stack = stage, origin, stack
         self._numbers = itertools.count() if numbers is None else numbers
         self._api_version = api_version
@@ -179,8 +188,8 @@ class Opponent:
         try:
             return self._caller.once(case, cuts)
         except TesteeBroken:
-            self._lives -= 1
-            if self._lives < 0:
+            self.lives -= 1
+            if self.lives < 0:
                 raise
             self._earlier += self.testee.crashes
             self.testee = self._stack.enter_context(self.testee.again())
@@ -209,7 +218,7 @@ class Opponent:
         case = case_of(drawn)
         for _ in range(_TRIES):
             trial = self._call(case, drawn.cuts)
-            found = self._first(self._misses_right(trial, drawn))
+            found = _most_telling(self._told(self._misses_right(trial, drawn)), trial)
             if found is not None or trial.confirmed or not drawn.cuts:
                 break
         self.cut += bool(drawn.cuts)
@@ -221,15 +230,15 @@ class Opponent:
         if drawn.is_new and trial.delivered.ending == "end" and self._tells_events:
             yield from _lost_among_new(drawn, trial)
 
-    def _first(self, found: Iterator[Miss | Loss]) -> Miss | None:
-        """Give the first miss that is about what came of the answer; keep what is left out."""
-        first = None
+    def _told(self, found: Iterator[Miss | Loss]) -> list[Miss]:
+        """Give what is missed of an answer; what the client merely leaves out is kept."""
+        about = []
         for one in found:
             if isinstance(one, Loss):
                 self.losses[one] = None
-            elif first is None and (one.side == "response" or one.requirement):
-                first = one
-        return first
+            elif one.side == "response" or one.requirement:
+                about.append(one)
+        return about
 
     def _misses(self, trial: Trial) -> Iterator[Miss | Loss]:
         delivered = trial.delivered
@@ -254,8 +263,9 @@ class Opponent:
     def _meet_broken(self, illegal: Illegal) -> Met:
         case = illegal_case(illegal)
         trial = self._call(case, ())
+        self.edges.add(illegal.edge.name)
         if illegal.edge.name in DOCUMENTED:
-            found = self._first(self._misses(trial))
+            found = next(iter(self._told(self._misses(trial))), None)
             self.kept[case.judges] += found is None
         else:
             found = self._missed_silently(illegal, trial)
@@ -278,6 +288,12 @@ class Opponent:
         return None
 
 
+def _most_telling(found: Sequence[Miss], trial: Trial) -> Miss | None:
+    """Choose the first that points to an event; of a call that did not end well, how it ended."""
+    events = [one for one in found if one.event is not None and trial.delivered.ending == "end"]
+    return next(iter([*events, *found]), None)
+
+
 def _did(trial: Trial) -> str:
     last = trial.delivered.last
     return f"error {last.get('kind')}" if trial.delivered.ending == "error" else trial.delivered.ending
@@ -286,11 +302,18 @@ def _did(trial: Trial) -> str:
 def _lost_among_new(drawn: Drawn, trial: Trial) -> Iterator[Miss | Loss]:
     """Compare what has to arrive although there is something new beside it; that itself may be skipped."""
     left = list(trial.delivered.values)
+    skipped = []
     for new in drawn.new:
         at = next((at for at, value in enumerate(left) if lost(new, value) is not None), None)
         if at is not None:
             del left[at]
+        elif new["event_type"] == "interaction.new_thing":
+            skipped.append(new)
     exchange = max(0, len(trial.act.seen) - 1)
     for found in event_misses(drawn.due, left, exchange):
         if isinstance(found, Loss) or not found.message.startswith("nobody sent"):
             yield found
+    for new in skipped:
+        number = drawn.events.index(new)
+        message = f"event {number} is of a type that nobody knows, and does not reach the user: {json.dumps(new)}"
+        yield Miss(message, _KEPT, exchange, number)

@@ -23,6 +23,7 @@ from conformance.fuzzing.plain import PlainTarget
 from conformance.fuzzing.reduce import reduced
 from conformance.fuzzing.sorts import SORTS, Aim
 from conformance.fuzzing.stores import database_at
+from conformance.generate.excluded import excluded
 from conformance.judge.verdict import Verdict
 from conformance.report.record import Line, exchange_lines, kept_whole, verdict_line
 from conformance.scenario.target import HttpTarget, Target
@@ -125,6 +126,7 @@ def _holes(world: World, turn: int) -> tuple[tuple[str, str, str], ...]:
         for place, sorts in points(roots).items()
         for sort in sorts
         for name in seen.never(place, sort)
+        if not excluded(place, sort, name)
     ]
     start = turn * _HOLES % len(missing) if missing else 0
     return tuple(missing[start : start + _HOLES])

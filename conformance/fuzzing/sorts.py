@@ -56,7 +56,7 @@ class Aim:
 
 
 def _requests(world: World, hunt: Hunt, aim: Aim) -> Test:
-    bodies = requests(model=aim.model)
+    bodies = requests(model=aim.model, history=world.own, reach=[place for place, _, _ in aim.holes])
 
     def hold(body: dict[str, Any]) -> None:
         talk = world.talk()

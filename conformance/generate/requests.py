@@ -11,7 +11,7 @@ guides beside it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
@@ -96,6 +96,7 @@ def requests(
     stream: bool | None = None,
     background: bool | None = None,
     history: bool = True,
+    reach: Collection[str] = (),
 ) -> SearchStrategy[dict[str, Any]]:
     """Draw bodies of create requests; what is named is the same in all of them.
 
@@ -103,10 +104,13 @@ def requests(
     background: true or false; an agent that runs only in the background is not drawn with false.
     history: whether `input` may hold steps of the model. A service that checks whether it signed a thought
         itself is right to refuse such a request, for nobody but it can sign one.
+    reach: places of schemas, such as "interactions/tool_retrieval", that requests are led to where they can
+        be; none stands for all.
     """
+    wanted = frozenset(reach)
 
     def request(choices: Choices) -> dict[str, Any]:
-        return _Asking(choices, model, background).body(stream, history=history)
+        return _Asking(choices, model, background, wanted).body(stream, history=history)
 
     return chosen(request, "requests()")
 
@@ -151,6 +155,13 @@ def _shown(group: str) -> tuple[_Shown, ...]:
     )
 
 
+@cache
+def _reaching(group: str, places: frozenset[str]) -> tuple[_Shown, ...]:
+    """Give those of a group that lead to some places."""
+    wanted = {id(contract().schema(place)) for place in places}
+    return tuple(shown for shown in _shown(group) if wanted & shown.way.keys())
+
+
 def _parts_of(group: str) -> Iterator[tuple[str, tuple[str, str, str]]]:
     match group:
         case "tools":
@@ -168,8 +179,11 @@ def _parts_of(group: str) -> Iterator[tuple[str, tuple[str, str, str]]]:
 class _Asking:
     """Writes one request: who is asked, how it runs, with which tools, what is said."""
 
-    def __init__(self, choices: Choices, model: str | None, background: bool | None) -> None:
+    def __init__(
+        self, choices: Choices, model: str | None, background: bool | None, reach: frozenset[str]
+    ) -> None:
         self._choices = choices
+        self._reach = reach
         self._background = background
         kind = "" if model is None else _kind(model)
         self._setting_shown = self._show("settings", kind)
@@ -192,7 +206,7 @@ class _Asking:
 
     def _show(self, group: str, kind: str) -> _Shown:
         """Choose what is shown of a group, some times nothing; nor what this kind cannot show."""
-        possible = _shown(group)
+        possible = _reaching(group, self._reach) or _shown(group)
         chosen = self._choices.maybe(possible, len(possible) // 3) or _NOTHING
         fits = chosen.kind in (kind, "") or not kind
         return chosen if fits and (chosen.kind != "research" or self._background is not False) else _NOTHING

@@ -119,9 +119,10 @@ def _again(line: Line, tally: Tally) -> str:
     subject = shlex.quote(line["subject"])
     if tally.testees or tally.cases:
         case = next((case for case in tally.cases if case["subject"] == line["subject"]), {})
-        asked = " ".join(filter(None, (f"--only {subject}", case.get("options"))))
+        fuzzed = line["subject"].startswith("fuzz/")
+        asked = " ".join(filter(None, ("" if fuzzed else f"--only {subject}", case.get("options"))))
         command = " ".join(shlex.join(testee["command"]) for testee in tally.testees)
-        return f"gemini-conformance client {asked} -- {command}" if command else ""
+        return f"gemini-conformance {'fuzz' if fuzzed else 'client'} {asked} -- {command}" if command else ""
     if tally.files:
         return f"gemini-conformance lint {subject}"
     request = tally.requests.get((line["subject"], line["exchange"]))

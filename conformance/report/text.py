@@ -150,10 +150,10 @@ def render_record(header: Line, tally: Tally, exit_code: int, *, verbose: bool =
         case "lint":
             yield from render_lint(tally, verbose=verbose)
             return
-        case "fuzz":
+        case "fuzz" if not tally.testees:
             yield from render_fuzz(tally, exit_code, verbose=verbose)
             return
-        case "client":
+        case "client" | "fuzz":
             yield from render_client(tally, verbose=verbose)
             played, noun, name = tally.cases, "case", f" · {header['targets'][0]}"
             little = "not enough evidence"

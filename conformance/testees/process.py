@@ -135,7 +135,9 @@ class Testee:
         Raises:
             TesteeBroken: it crashed, or had to be ended, too often.
         """
-        if "repeat" in self.words("capabilities") and times > 1:
+        if times == 1:
+            return [self.ask(call, limit_s)]
+        if "repeat" in self.words("capabilities"):
             with self._lanes:
                 return self._running().ask({**call, "repeat": times}, limit_s)
         calls = [{**call, "id": f"{call['id']}.{number}"} for number in range(1, times + 1)]

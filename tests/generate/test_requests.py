@@ -114,6 +114,24 @@ def test_few_requests_reach_nearly_all() -> None:
     assert size >= 15
 
 
+def test_requests_are_led_to_what_is_asked_for() -> None:
+    """A place that few requests have is in more of them."""
+    places = ("interactions/tool_retrieval", "interactions/rag_store_config")
+    counts = []
+    for reach in ((), places):
+        seen = 0
+
+        @examples(150)
+        @given(requests(reach=reach))
+        def count(body: dict[str, Any]) -> None:
+            nonlocal seen
+            seen += any(tool["type"] == "retrieval" for tool in body.get("tools", ()))
+
+        count()
+        counts.append(seen)
+    assert counts[1] > 1.5 * counts[0]
+
+
 @pytest.mark.slow
 def test_three_thousand_requests_reach_everything() -> None:
     """Every kind, word and optional member, both ways, but for what is excluded with a reason."""
