@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target", default="embedded", metavar="TARGET", help="embedded (default), live, or a URL"
     )
     parser.add_argument(
-        "--testee", metavar="NAME", help="fuzz a client: a bundled driver, such as google-genai; or -- COMMAND"
+        "--testee",
+        metavar="NAME",
+        help="fuzz a client: a bundled driver, such as google-genai; or -- COMMAND",
     )
     parser.add_argument("--seconds", type=_number, metavar="N", help=f"how long; default: {_SECONDS:g}")
     parser.add_argument("--examples", type=positive, metavar="N", help="how many conversations, instead")

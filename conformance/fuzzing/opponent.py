@@ -315,5 +315,7 @@ def _lost_among_new(drawn: Drawn, trial: Trial) -> Iterator[Miss | Loss]:
             yield found
     for new in skipped:
         number = drawn.events.index(new)
-        message = f"event {number} is of a type that nobody knows, and does not reach the user: {json.dumps(new)}"
+        message = (
+            f"event {number} is of a type that nobody knows, and does not reach the user: {json.dumps(new)}"
+        )
         yield Miss(message, _KEPT, exchange, number)

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from conformance.cli import main
 from conformance.fuzzing.answers import QUIRKS, Drawn, answers, expected_calls, expected_text
 from conformance.fuzzing.blame import blamed
 from conformance.fuzzing.clients import ClientFuzz, ClientOrder
-from conformance.fuzzing.opponent import DOCUMENTED, Opponent
+from conformance.fuzzing.opponent import DOCUMENTED
 from conformance.fuzzing.smaller import smaller
 from conformance.generate import EDGES
 from conformance.testees.control import EventDecoder
@@ -257,7 +256,9 @@ def test_a_client_that_crashes_is_a_finding_and_ends_the_run() -> None:
 
 def test_a_client_without_streams_is_not_fuzzed() -> None:
     """It says so, with the exit code of a client that cannot be driven."""
-    found, closing = fuzzed((sys.executable, "-c", READY + "ready(capabilities=[])\nlist(calls())"), examples=5)
+    found, closing = fuzzed(
+        (sys.executable, "-c", READY + "ready(capabilities=[])\nlist(calls())"), examples=5
+    )
 
     assert found == []
     assert closing[0]["problem"] == "the client does not declare stream"
@@ -279,7 +280,9 @@ def test_the_bundle_serves_the_bytes_and_the_cuts(
     (folder,) = [path for path in (tmp_path / "run").iterdir() if "SSE-012" in path.name]
     call = json.loads((folder / "call.json").read_text())
     with _served(folder) as url:
-        texts = [_text_of(client, {**call, "base_url": url}) for client in (CONTROL, wrong("decodes-per-chunk"))]
+        texts = [
+            _text_of(client, {**call, "base_url": url}) for client in (CONTROL, wrong("decodes-per-chunk"))
+        ]
 
     assert "\ufffd" not in texts[0]
     assert "\ufffd" in texts[1]
@@ -288,7 +291,7 @@ def test_the_bundle_serves_the_bytes_and_the_cuts(
 @contextmanager
 def _served(folder: Path) -> Iterator[str]:
     """Run the server of a bundle; give its address."""
-    server = subprocess.Popen(  # noqa: S603
+    server = subprocess.Popen(
         [sys.executable, "serve.py"], cwd=folder, stdout=subprocess.PIPE, text=True
     )
     try:
