@@ -26,9 +26,7 @@ def blamed(drawn: Drawn, fails: Callable[[Drawn], bool]) -> str:
 
     fails: whether the client fails on a plainer stream.
     """
-    return next(
-        (requirement for requirement, plainer in _plainer(drawn) if not fails(plainer)), HANDED_OVER
-    )
+    return next((requirement for requirement, plainer in _plainer(drawn) if not fails(plainer)), HANDED_OVER)
 
 
 def _plainer(drawn: Drawn) -> Iterator[tuple[str, Drawn]]:

@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from hypothesis import given, seed as seeded, settings
+from hypothesis import given, settings
+from hypothesis import seed as seeded
+from hypothesis.strategies import SearchStrategy
 
 from conformance.errors import ConformanceError, TesteeBroken
 from conformance.fuzzing.answers import Drawn, answers
@@ -31,12 +33,15 @@ from conformance.fuzzing.stores import database_at
 from conformance.generate.illegal import EDGES, Illegal, illegal_streams
 from conformance.report.record import Line
 from conformance.server import serving
-from conformance.testees.case import Case
 from conformance.testees.cutting import CONTROL
 from conformance.testees.played import Played, case_line
 from conformance.testees.process import Testee
 from conformance.testees.running import call_of, testee_line
 from conformance.testees.stage import Stage
+
+if TYPE_CHECKING:
+    from conformance.judge.verdict import Outcome
+    from conformance.testees.case import Case
 
 __all__ = ["ClientFuzz", "ClientOrder"]
 
@@ -44,7 +49,7 @@ BATCH = {"streams": 100, "edges": 75}
 """The sorts of streams, which take turns, and how many each time."""
 _AGAIN = 2
 _SMALLER_S = 4.0
-_STRATEGIES: dict[str, Callable[[], Any]] = {"streams": answers, "edges": illegal_streams}
+_STRATEGIES: dict[str, Callable[[], SearchStrategy[Any]]] = {"streams": answers, "edges": illegal_streams}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +196,8 @@ class ClientFuzz:
             hunt.saw(met)
 
         def test(chosen: settings, seed: int) -> Callable[[], None]:
-            found: Callable[[], None] = seeded(seed)(chosen(given(_STRATEGIES[sort]())(meet)))
-            return found
+            test_of_one: Callable[[], None] = given(_STRATEGIES[sort]())(meet)
+            return seeded(seed)(chosen(test_of_one))
 
         return test
 
@@ -261,7 +266,11 @@ class ClientFuzz:
         if seen.kept:
             kept = {name: count for name, count in sorted(seen.kept.items()) if count}
             lines.append({"type": "passes", "subject": subject, "counts": kept})
-        lines += [_choice_line(edge.name, edge.says, seen.chosen[edge.name]) for edge in EDGES if edge.name in seen.chosen]
+        lines += [
+            _choice_line(edge.name, edge.says, seen.chosen[edge.name])
+            for edge in EDGES
+            if edge.name in seen.chosen
+        ]
         lines += _loss_lines(subject, seen)
         lines.append(
             {
@@ -299,7 +308,8 @@ class ClientFuzz:
             return case_line(case, "inconclusive", problem=why, exit_code=5)
         if 2 * seen.unconfirmed > seen.cut:
             return case_line(case, "inconclusive", problem=self._unsure)
-        return {**case_line(case, "pass"), "requests": seen.calls, "seconds": round(self.seconds, 1)}
+        outcome: Outcome = "pass" if seen.kept[HANDED_OVER] else "not-observed"
+        return {**case_line(case, outcome), "requests": seen.calls, "seconds": round(self.seconds, 1)}
 
 
 class _Control:
@@ -353,7 +363,11 @@ def _title(met: Met, examples: int) -> str:
 
 def _choice_line(edge: str, says: str, did: dict[str, int]) -> Line:
     case: Case = replace(
-        case_of(Drawn(())), id=f"fuzz/edges/{edge}", title=f"Of a stream {says}.", judges=HANDED_OVER, silent=True
+        case_of(Drawn(())),
+        id=f"fuzz/edges/{edge}",
+        title=f"A broken stream: {says}.",
+        judges=HANDED_OVER,
+        silent=True,
     )
     told = ", ".join(f"{count}× {what}" for what, count in sorted(did.items()))
     return {**case_line(case, "pass"), "observed": told, "requests": sum(did.values())}
