@@ -5,9 +5,9 @@
             line["type"]        # "progress", "finding"
         fuzz.closing_lines()
 
-A finding is confirmed before it is told: the client meets the stream twice more, as small as it got. What does
-not show again is inconclusive. A client of ours that is wrong about cuts meets the same first streams: where
-it survives, nothing was tried.
+A finding is confirmed before it is told: the client meets the stream twice more, as small as it got. What
+does not show again is inconclusive. A client of ours that is wrong about cuts meets the same first streams:
+where it survives, nothing was tried.
 """
 
 import hashlib

@@ -308,6 +308,8 @@ def _said(value: Any, key: str = "") -> Iterator[str]:
         case list():
             for inner in value:
                 yield from _said(inner, key)
+        case float() if key in _PRECIOUS and value.is_integer():
+            yield str(int(value))  # 0.0, -0.0 and 0 are one number
         case _ if key in _PRECIOUS and value is not None:
             yield str(value)
 

@@ -19,6 +19,7 @@ from conformance.fuzzing.clients import ClientFuzz, ClientOrder
 from conformance.fuzzing.opponent import DOCUMENTED
 from conformance.fuzzing.smaller import smaller
 from conformance.generate import EDGES
+from conformance.testees.comparing import is_subset
 from conformance.testees.control import EventDecoder
 from conformance.testees.process import Testee
 from conformance.wire.sse import decode
@@ -215,6 +216,13 @@ def test_expectations_are_careful(drawn: Drawn) -> None:
         assert text is None
     if text is not None:
         assert text == output_text
+
+
+def test_a_number_is_the_same_however_it_is_written() -> None:
+    """JavaScript writes a large fraction as an integer; whole numbers that differ still do."""
+    assert is_subset(-4.187954613229015e16, -41879546132290150)
+    assert not is_subset(2**53 + 1, 2**53)
+    assert not is_subset(0.5, 10**400)
 
 
 def test_what_is_documented_of_broken_streams_is_about_edges_that_there_are() -> None:
