@@ -53,7 +53,8 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Our own tests, those too that wait for real time-outs."""
     session.install("-e.[tests]")
-    session.run("pytest", "-n", "2", "-m", "", *session.posargs)
+    more = {"CONFORMANCE_EXAMPLES": "300"}
+    session.run("pytest", "-n", "2", "-m", "", *session.posargs, env=more)
 
 
 @nox.session(python=PYTHON)

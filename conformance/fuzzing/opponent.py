@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Any
 
 from conformance.contract.registry import registry
 from conformance.errors import TesteeBroken
@@ -42,6 +43,7 @@ LIVES = 20
 _MOST_FAULTS = 5
 _REQUESTS = (1, 10)
 _KEPT = "IX-SDK-007"
+_PRECIOUS = frozenset({"event_type", "text", "arguments", "data"})
 
 DOCUMENTED: Mapping[str, tuple[str, Expectation, str]] = {
     edge: (requirement, Expectation(ending="error", events="prefix", requests=_REQUESTS, error=error), harm)
@@ -210,11 +212,16 @@ class Opponent:
     def _blamed(self, drawn: Drawn, trial: Trial) -> str:
         """Say which requirement is broken; a call that never ends is not made again and again for that."""
         if trial.delivered.ending == "hung":
-            return _ENDS
+            return self._ends
         return blamed(drawn, lambda plainer: self.missed(plainer)[0] is not None)
 
+    @property
+    def _ends(self) -> str:
+        """Give the requirement of a client that ends no call, with a time-out or without."""
+        return _ENDS if "timeout" in self.testee.words("capabilities") else HANDED_OVER
+
     def missed(self, drawn: Drawn) -> tuple[Miss | None, Trial]:
-        """Give the first thing that is missed; asked again where all seems well and a cut is not confirmed."""
+        """Give the first thing that is missed; again where all seems well and a cut is unconfirmed."""
         case = case_of(drawn)
         for _ in range(_TRIES):
             trial = self._call(case, drawn.cuts)
@@ -268,23 +275,21 @@ class Opponent:
             found = next(iter(self._told(self._misses(trial))), None)
             self.kept[case.judges] += found is None
         else:
-            found = self._missed_silently(illegal, trial)
+            found = self._missed_silently(trial)
             self.chosen.setdefault(illegal.edge.name, Counter())[_did(trial)] += 1
         if found is not None:
-            hung = _ENDS if trial.delivered.ending == "hung" else case.judges
+            hung = self._ends if trial.delivered.ending == "hung" else case.judges
             found = replace(found, requirement=found.requirement or hung, harm=found.harm or case.harm)
         return Met(illegal, case, trial, found)
 
-    def _missed_silently(self, illegal: Illegal, trial: Trial) -> Miss | None:
-        says = illegal.edge.says
+    def _missed_silently(self, trial: Trial) -> Miss | None:
         if trial.delivered.ending in ("hung", "crashed"):
-            return Miss(f"{says}, and {how_it_ends(trial.delivered)}")
-        sent = trial.act.seen[-1].events if trial.act.seen else []
-        if self._tells_events:
-            for number, value in enumerate(trial.delivered.values):
-                if not any(lost(one, value) is not None for one in sent):
-                    shown = json.dumps(value)[:120]
-                    return Miss(f"{says}, and nobody sent what is handed over as event {number}: {shown}")
+            return Miss(how_it_ends(trial.delivered))
+        sent = set(_said(trial.act.seen[-1].events)) if trial.act.seen else set()
+        for number, value in enumerate(trial.delivered.values if self._tells_events else ()):
+            if invented := next((word for word in _said(value) if word not in sent), ""):
+                told = json.dumps(invented)[:120]
+                return Miss(f"nobody sent what is handed over with event {number}: {told}", event=number)
         return None
 
 
@@ -292,6 +297,21 @@ def _most_telling(found: Sequence[Miss], trial: Trial) -> Miss | None:
     """Choose the first that points to an event; of a call that did not end well, how it ended."""
     events = [one for one in found if one.event is not None and trial.delivered.ending == "end"]
     return next(iter([*events, *found]), None)
+
+
+def _said(value: Any, key: str = "") -> Iterator[str]:
+    """Give what a user came for, whatever its type: a client may make a text of a number."""
+    match value:
+        case dict():
+            for name, inner in value.items():
+                yield from _said(inner, name if key not in _PRECIOUS else key)
+        case list():
+            for inner in value:
+                yield from _said(inner, key)
+        case float() if key in _PRECIOUS and value.is_integer():
+            yield str(int(value))  # 0.0, -0.0 and 0 are one number
+        case _ if key in _PRECIOUS and value is not None:
+            yield str(value)
 
 
 def _did(trial: Trial) -> str:

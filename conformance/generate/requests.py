@@ -143,6 +143,7 @@ class _Shown:
 
 
 _NOTHING = _Shown()
+_GROUPS = ("settings", "tools", "input")
 
 
 @cache
@@ -160,6 +161,11 @@ def _reaching(group: str, places: frozenset[str]) -> tuple[_Shown, ...]:
     """Give those of a group that lead to some places."""
     wanted = {id(contract().schema(place)) for place in places}
     return tuple(shown for shown in _shown(group) if wanted & shown.way.keys())
+
+
+def _kinds_of(group: str, places: frozenset[str]) -> Iterator[str]:
+    """Who can be asked for what leads to some places."""
+    yield from (shown.kind for shown in _reaching(group, places))
 
 
 def _parts_of(group: str) -> Iterator[tuple[str, tuple[str, str, str]]]:
@@ -191,7 +197,10 @@ class _Asking:
         if model is not None:
             self._kind, self._name = _kind(model), model
         else:
-            unasked = choices.of(mix)  # chosen in any case, so that a simpler setting changes nothing else
+            led = [kind for group in _GROUPS for kind in _kinds_of(group, reach) if kind in mix]
+            unasked = choices.of(
+                led or mix
+            )  # chosen in any case, so that a simpler setting changes nothing else
             self._kind = self._setting_shown.kind or unasked
             names = _names(self._kind)
             self._name = names[choices.below(_MOST_NAMES) % len(names)]
@@ -207,7 +216,8 @@ class _Asking:
     def _show(self, group: str, kind: str) -> _Shown:
         """Choose what is shown of a group, some times nothing; nor what this kind cannot show."""
         possible = _reaching(group, self._reach) or _shown(group)
-        chosen = self._choices.maybe(possible, len(possible) // 3) or _NOTHING
+        led = bool(self._reach) and possible is not _shown(group)
+        chosen = self._choices.maybe(possible, 1 if led else len(possible) // 3) or _NOTHING
         fits = chosen.kind in (kind, "") or not kind
         return chosen if fits and (chosen.kind != "research" or self._background is not False) else _NOTHING
 

@@ -229,7 +229,8 @@ class _Writer:
         kind = self._draw(st.sampled_from("image audio video document".split()))
         media = self._draw(instances(f"interactions/delta_{kind}"))
         whole = {"mime_type": "image/png", "data": _PNG} if kind == "image" else {}
-        return [{**media, **whole}]
+        place = {"uri": self._draw(values.URIS)} if "uri" in media else {}
+        return [{**media, **whole, **place}]
 
     def _function_call(self) -> _Step:
         name = self._draw(values.NAMES)

@@ -10,6 +10,7 @@ call and the bytes of media, and for the type of an event.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 __all__ = ["difference", "is_subset", "lost", "shown"]
@@ -31,7 +32,17 @@ def lost(sent: Any, got: Any) -> list[str] | None:
         return None if None in inner else [f"/*{pointer}" for told in inner for pointer in told or ()]
     if isinstance(sent, bool) or isinstance(got, bool):
         return [] if sent is got else None
-    return [] if sent == got else None
+    return [] if _is_same(sent, got) else None
+
+
+def _is_same(sent: Any, got: Any) -> bool:
+    """Whether two values are one; 4.2e16 and 42000000000000000 are one number, as a double holds it."""
+    if sent == got:
+        return True
+    numbers = isinstance(sent, int | float) and isinstance(got, int | float)
+    with suppress(OverflowError):
+        return numbers and float in (type(sent), type(got)) and float(sent) == float(got)
+    return False
 
 
 def _lost_members(sent: Mapping[str, Any], got: Mapping[str, Any]) -> list[str] | None:

@@ -121,7 +121,7 @@ def test_the_script_of_a_bundle_sends_the_request_again() -> None:
     ("mutant", "sort", "requirement", "most"),
     [
         ("stream-as-text", "requests", "SSE-022", 3),
-        ("canceled-with-one-l", "life", "IX-CANCEL-004", 5),
+        pytest.param("canceled-with-one-l", "life", "IX-CANCEL-004", 5, marks=pytest.mark.slow),
     ],
 )
 def test_faults_are_shrunk(mutant: str, sort: str, requirement: str, most: int) -> None:
@@ -164,9 +164,13 @@ def test_what_does_not_show_again_is_inconclusive(capsys: pytest.CaptureFixture[
     [
         (badservers.html_200, 1, "text/html"),
         (badservers.closes_at_once, 5, "the endpoint closes the connection without an answer"),
-        (badservers.says_nothing, 5, "the endpoint did not answer in 0.3 s"),
-        (badservers.sends_200_mb, 1, "the limit of 16 MB was reached"),
-        (badservers.lacks_the_last_chunk, 1, "the connection ended early"),
+        pytest.param(
+            badservers.says_nothing, 5, "the endpoint did not answer in 0.3 s", marks=pytest.mark.slow
+        ),
+        pytest.param(badservers.sends_200_mb, 1, "the limit of 16 MB was reached", marks=pytest.mark.slow),
+        pytest.param(
+            badservers.lacks_the_last_chunk, 1, "the connection ended early", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_an_impossible_endpoint_is_a_finding_or_no_evidence(

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 __all__ = ["EXAMPLES", "examples"]
 
-EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "100"))
 """How many values the tests of agreement and of robustness draw."""
 
 

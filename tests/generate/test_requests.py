@@ -107,10 +107,10 @@ def _missing(coverage: Coverage) -> list[tuple[str, Sort, str]]:
 
 
 def test_few_requests_reach_nearly_all() -> None:
-    """Nine in ten of what a request can hold, in requests of fifteen members and more."""
-    coverage, size = _reached(800)
+    """Eight in ten of what a request can hold, in requests of fifteen members and more."""
+    coverage, size = _reached(300)
 
-    assert len(_missing(coverage)) <= 0.1 * len(list(_possible()))
+    assert len(_missing(coverage)) <= 0.2 * len(list(_possible()))
     assert size >= 15
 
 
@@ -121,7 +121,7 @@ def test_requests_are_led_to_what_is_asked_for() -> None:
     for reach in ((), places):
         seen = 0
 
-        @examples(150)
+        @examples(80)
         @given(requests(reach=reach))
         def count(body: dict[str, Any]) -> None:
             nonlocal seen
@@ -177,7 +177,7 @@ def _tool(kind: str, body: dict[str, Any]) -> dict[str, Any]:
 )
 def test_a_request_shrinks_to_what_is_wanted(wanted: Any, simplest: dict[str, Any]) -> None:
     """What hypothesis shows in the end has the member in question, and what every request needs."""
-    found = find(requests(), lambda body: bool(wanted(body)), settings=examples(2000))
+    found = find(requests(), lambda body: bool(wanted(body)), settings=examples(600))
 
     rest = {name: found[name] for name in found if name != "input"}
     assert rest == {"model": "gemini-3.5-flash", **{k: v for k, v in simplest.items() if k != "input"}}
@@ -186,7 +186,7 @@ def test_a_request_shrinks_to_what_is_wanted(wanted: Any, simplest: dict[str, An
 
 def test_a_function_shrinks_to_its_name() -> None:
     """Nothing else is declared, and nothing is said of it."""
-    found = find(requests(), lambda body: bool(_tool("function", body)), settings=examples(2000))
+    found = find(requests(), lambda body: bool(_tool("function", body)), settings=examples(600))
 
     assert found["tools"] == [{"type": "function", "name": "get_current_temperature"}]
     assert members(found) == 5
