@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.contract.places import folder
-from conformance.contract.validation import Check, Validation, compile_schema
+from conformance.contract.validation import Check, Validation, compile_schema, kinds_of
 from conformance.errors import SchemaBroken
 
 __all__ = ["BASE", "SchemaStore", "contract"]
@@ -29,6 +29,8 @@ class SchemaStore:
         self.root = root
         self._files: dict[str, dict[str, Any]] = {}
         self._checks: dict[str, Check] = {}
+        self._resolved: dict[tuple[str, str], str] = {}
+        self._kinds: dict[int, tuple[Any, dict[str, int]]] = {}
 
     def names(self) -> list[str]:
         """The names of all schemas, sorted."""
@@ -83,8 +85,11 @@ class SchemaStore:
         Raises:
             SchemaBroken: there is no such schema.
         """
-        file, _, fragment = reference.partition("#")
         here = name.partition("#")[0]
+        known = self._resolved.get((here, reference))
+        if known is not None:
+            return known
+        file, _, fragment = reference.partition("#")
         target = here
         if file:
             relative = (self.root / here).parent / file
@@ -96,7 +101,16 @@ class SchemaStore:
             raise SchemaBroken(
                 f"{here}.json", "/$ref", f"{reference!r} does not resolve: {error.problem}"
             ) from None
+        self._resolved[here, reference] = full
         return full
+
+    def kinds(self, name: str, union: Mapping[str, Any]) -> Mapping[str, int]:
+        """Give the known kinds of a union in the schema `name`, each with the number of its branch."""
+        branches = union["oneOf"]
+        known = self._kinds.get(id(branches))
+        if known is None or known[0] is not branches:
+            known = self._kinds[id(branches)] = (branches, kinds_of(self, name, union))
+        return known[1]
 
     def check(self, name: str) -> Check:
         """Give the compiled schema of a name."""

@@ -11,15 +11,12 @@ when it is played again against answers with other ids.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conformance.scenario.play import bind_values, build_request
 from conformance.scenario.scenario import Expectation, ScenarioCall, names_in
 from conformance.scenario.target import Target
 from conformance.wire.trace import Call, Trace
-
-if TYPE_CHECKING:
-    from conformance.wire.exchange import Exchange
 
 __all__ = ["Talk", "as_entry"]
 
@@ -27,7 +24,7 @@ __all__ = ["Talk", "as_entry"]
 class Talk:
     """A conversation with one endpoint.
 
-    calls: what was sent, as a scenario has it. values: what was bound.
+    calls: what was sent, as a scenario has it. values: what was bound. trace: what was exchanged.
     """
 
     def __init__(self, target: Target, api_version: str = "v1beta") -> None:
@@ -35,12 +32,7 @@ class Talk:
         self.values: dict[str, Any] = {}
         self._target = target
         self._version = api_version
-        self._exchanges: list[Exchange] = []
-
-    @property
-    def trace(self) -> Trace:
-        """What was exchanged."""
-        return Trace.of(self._exchanges, "fuzz")
+        self.trace = Trace((), "fuzz")
 
     def send(self, call: ScenarioCall) -> Call:
         """Send a call and keep its answer; give it as the judge sees it.
@@ -51,9 +43,8 @@ class Talk:
         request = build_request(call, self.values, self._target, self._version)
         self.calls.append(call)
         answered = self._target.send(request)
-        exchange = replace(answered, name=call.name)
-        self._exchanges.append(exchange)
-        seen = Trace.of([exchange]).calls[0]
+        self.trace = self.trace.then(replace(answered, name=call.name))
+        seen = self.trace.calls[-1]
         bind_values(call, seen, self.values)
         return seen
 
@@ -83,7 +74,7 @@ class Talk:
 
     def _bind(self, call: ScenarioCall) -> None:
         self.calls[-1] = call
-        bind_values(call, Trace.of([self._exchanges[-1]]).calls[0], self.values)
+        bind_values(call, self.trace.calls[-1], self.values)
 
     @property
     def url(self) -> str:
@@ -114,8 +105,7 @@ class Talk:
         return {"title": title, "source": source, "exercises": list(exercises), "calls": entries}
 
     def _status(self, number: int) -> int | None:
-        response = self._exchanges[number].response if number < len(self._exchanges) else None
-        return response.status if response is not None else None
+        return self.trace.calls[number].status if number < len(self.trace.calls) else None
 
 
 def as_entry(call: ScenarioCall, status: int | None = None) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from conformance.contract.store import contract
-from conformance.contract.validation import kinds_of
 from conformance.generate.excluded import excluded
 
 __all__ = ["MANY", "Goal", "goals"]
@@ -57,7 +56,7 @@ def _parts(name: str, schema: Mapping[str, Any]) -> Iterator[tuple[str | int | N
     if "$ref" in schema:
         target = store.resolve(name, schema["$ref"])
         yield None, (target, store.schema(target))
-    for number in dict.fromkeys(kinds_of(store, name, schema).values()) if "oneOf" in schema else ():
+    for number in dict.fromkeys(store.kinds(name, schema).values()) if "oneOf" in schema else ():
         yield number, (name, schema["oneOf"][number])
     for number, branch in enumerate(schema.get("anyOf", ())):
         yield number, (name, branch)

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from conformance.contract.store import SchemaStore, contract
-from conformance.contract.validation import kinds_of
 from conformance.generate import values
 from conformance.generate.choices import Choices, chosen
 from conformance.generate.goals import MANY, Goal
@@ -146,7 +145,7 @@ class Drawing:
         return {key: self.anything(depth - 1) for key in names if key not in taken}
 
     def _of_union(self, name: str, schema: Mapping[str, Any], depth: int) -> Any:
-        kinds = kinds_of(self._store, name, schema)
+        kinds = self._store.kinds(name, schema)
         if "variant" in self._drift and self._open_ended(name, schema) and self.choices.one_in(3):
             fresh = values.NAMES.filter(lambda kind: kind not in kinds)
             return {**self._draw(values.OBJECTS), schema["discriminator"]["propertyName"]: self._draw(fresh)}
@@ -156,7 +155,7 @@ class Drawing:
 
     def _open_ended(self, name: str, schema: Mapping[str, Any]) -> bool:
         """Whether a union accepts kinds that it does not name."""
-        return len(set(kinds_of(self._store, name, schema).values())) < len(schema["oneOf"])
+        return len(set(self._store.kinds(name, schema).values())) < len(schema["oneOf"])
 
     def _of_case(self, name: str, schema: Mapping[str, Any], members: list[str], depth: int) -> Any:
         """Draw an object that has the members which the `if` asks for, or one that lacks one of them."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from conformance.contract.store import SchemaStore, contract
-from conformance.contract.validation import Path, kinds_of, pointer, types_of
+from conformance.contract.validation import Path, pointer, types_of
 from conformance.generate.schemas import followed, instances
 from conformance.generate.values import of_another_type
 
@@ -117,7 +117,7 @@ class _Faults:
         yield _type_fault((path, member), ("string",))
         if member not in decisive:
             yield _without(path, value, member)
-        number = kinds_of(self._store, name, schema).get(value[member])
+        number = self._store.kinds(name, schema).get(value[member])
         if number is not None:
             yield from self.of(name, schema["oneOf"][number], value, path, decisive | {member})
 

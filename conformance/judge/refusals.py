@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.contract.store import contract
 from conformance.contract.validation import Problem, Validation, value_at
 from conformance.judge.requests import refusal
 from conformance.judge.verdict import Verdict
@@ -27,7 +26,6 @@ __all__ = [
 ]
 
 _PROBE = "conformance_"
-_CREATE = "interactions/create_request"
 _CONTENTS = frozenset({"text", "image", "audio", "video", "document"})
 _NOBODYS_AGENT = re.compile(r"(?:agents/)?no-such-.*")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
@@ -40,7 +38,7 @@ def _creates(trace: Trace) -> Iterator[tuple[Call, Validation]]:
         if call.operation != "create" or call.status is None or call.exchange.excerpt:
             continue
         if call.asked is not ABSENT and call.asked is not UNREADABLE:
-            yield call, contract().validate(_CREATE, call.asked)
+            yield call, call.asked_found
 
 
 def malformed(asked: Any, problem: Problem) -> bool:

@@ -10,6 +10,7 @@ after depends on it.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -134,6 +135,11 @@ def _query_value(value: Any) -> str:
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
+@cache
+def _query(path: str) -> jsonpath_rfc9535.JSONPathQuery:
+    return jsonpath_rfc9535.compile(path)
+
+
 def bind_values(call: ScenarioCall, seen: Call, values: dict[str, Any]) -> str:
     """Bind what a call names from its answer; say why it cannot be bound, or nothing."""
     events = [event.json for event in seen.stream.payloads] if seen.stream is not None else None
@@ -143,7 +149,7 @@ def bind_values(call: ScenarioCall, seen: Call, values: dict[str, Any]) -> str:
     )
     for paths, source, absent in sources:
         for name, path in paths.items():
-            nodes = jsonpath_rfc9535.find(path, source) if source is not None else []
+            nodes = _query(path).find(source) if source is not None else []
             if not nodes:
                 what = absent if source is None else f"nothing matches {path}"
                 return f"after the call {call.name}, <{name}> cannot be bound: {what}"

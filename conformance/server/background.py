@@ -73,7 +73,7 @@ class Run:
 
     def poll(self) -> None:
         """Move on by one."""
-        if self.cancelling:
+        if self.cancelling and not self.over:
             self._end_cancelled()
         elif not self.reached:
             self.reached = _BEGUN

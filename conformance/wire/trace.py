@@ -17,6 +17,8 @@ from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from conformance.contract.store import contract
+from conformance.contract.validation import Validation
 from conformance.wire.exchange import Arrival, Exchange, Headers, header
 from conformance.wire.fold import fold
 from conformance.wire.sse import Decoder, Frame, decode, pieces
@@ -295,6 +297,11 @@ class Call:
         return []
 
     @cached_property
+    def asked_found(self) -> Validation:
+        """What the contract says of the body of a create."""
+        return contract().validate("interactions/create_request", self.asked)
+
+    @cached_property
     def text(self) -> str:
         """The text of its interaction: that of all model_output steps, joined."""
         blocks = [
@@ -327,6 +334,10 @@ class Trace:
     def of(cls, exchanges: Iterable[Exchange], name: str = "") -> "Trace":
         """Read the meaning of exchanges, in the order in which they happened."""
         return cls(tuple(_read(position, exchange) for position, exchange in enumerate(exchanges)), name)
+
+    def then(self, exchange: Exchange) -> "Trace":
+        """Give the conversation with one exchange more."""
+        return Trace((*self.calls, _read(len(self.calls), exchange)), self.name)
 
     @cached_property
     def streams(self) -> tuple[Stream, ...]:

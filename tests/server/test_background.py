@@ -127,6 +127,16 @@ def test_a_queued_interaction_can_be_cancelled(talk: Talk) -> None:
     assert [step["type"] for step in polled(talk, name, 1)[0]["steps"]] == ["user_input"]
 
 
+def test_a_run_ends_once_however_often_it_is_cancelled_and_read(talk: Talk) -> None:
+    """The stream of a run that was cancelled twice, and read after that, has one end (IX-STREAM-035)."""
+    name = talk.ask(**ASK)["id"]
+    for _ in range(2):
+        talk.send("POST", f"{PATH}/{name}/cancel")
+    assert polled(talk, name, 1)[0]["status"] == "cancelled"
+    events = events_of(talk.send("GET", f"{PATH}/{name}?stream=true").body)
+    assert [event["event_type"] for event in events].count("interaction.completed") == 1
+
+
 @pytest.mark.parametrize("writes", range(1, 12))
 def test_an_open_stream_ends_when_its_run_is_cancelled(talk: Talk, writes: int) -> None:
     """An open step is stopped, then comes interaction.completed with the status, and `[DONE]`."""
