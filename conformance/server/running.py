@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from conformance.errors import AddressRefused, PortTaken, UsageRefused
-from conformance.server.connection import Answering, Connection, Limits
+from conformance.server.connection import Answering, Connection, Limits, Reading
 from conformance.server.replay import Cassettes
 from conformance.server.room import make_room, room
 from conformance.server.service import Service
 
-__all__ = ["ReferenceServer", "serve", "serving"]
+__all__ = ["ReferenceServer", "listening", "serve", "serving"]
 
 _SWEEP_S = 0.5
 _KNOCKING = 512
@@ -42,7 +42,7 @@ class ReferenceServer:
     host: str
     port: int
     service: Answering
-    connections: set[Connection] = field(default_factory=set)
+    connections: set[Reading] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -139,31 +139,50 @@ def serve(
 async def _listening(
     host: str, port: int, service: Answering, limits: Limits, *, allow_remote: bool
 ) -> AsyncIterator[ReferenceServer]:
+    def made(limits: Limits, connections: set[Reading]) -> Connection:
+        return Connection(service, limits, connections)
+
+    async with listening(host, port, made, limits, allow_remote=allow_remote) as (address, number, open_now):
+        yield ReferenceServer(address, number, service, open_now)
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    host: str,
+    port: int,
+    made: Callable[[Limits, set[Reading]], Reading],
+    limits: Limits,
+    *,
+    allow_remote: bool = False,
+) -> AsyncIterator[tuple[str, int, set[Reading]]]:
+    """Listen with connections that `made` makes; give address, port, and those that are open.
+
+    Raises:
+        PortTaken, AddressRefused, UsageRefused: it cannot be listened there.
+    """
     address = "127.0.0.1" if host == "localhost" else host
     if not allow_remote and not _is_loopback(address):
         raise AddressRefused(host)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_report)
-    connections: set[Connection] = set()
+    connections: set[Reading] = set()
     most, backlog = room()
     limits = replace(limits, connections=min(limits.connections, most))
     try:
-        listener = await loop.create_server(
-            lambda: Connection(service, limits, connections), address, port, backlog=backlog
-        )
+        listener = await loop.create_server(lambda: made(limits, connections), address, port, backlog=backlog)
     except (OSError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             raise PortTaken(host, port) from None
         raise UsageRefused(
             f"cannot serve on {host} port {port}: {error}", "Choose another with --host or --port."
         ) from None
-    for listening in listener.sockets:
+    for socket_of_it in listener.sockets:
         # So many are accepted at a time; more than that may knock.
-        with socket.fromfd(listening.fileno(), listening.family, listening.type) as twin:
+        with socket.fromfd(socket_of_it.fileno(), socket_of_it.family, socket_of_it.type) as twin:
             twin.listen(_KNOCKING)
     sweeper = loop.create_task(_sweep(connections, min(_SWEEP_S, limits.request_s / 2)))
     try:
-        yield ReferenceServer(address, listener.sockets[0].getsockname()[1], service, connections)
+        yield address, listener.sockets[0].getsockname()[1], connections
     finally:
         sweeper.cancel()
         listener.close()
@@ -185,7 +204,7 @@ def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     loop.default_exception_handler(context)
 
 
-async def _sweep(connections: set[Connection], every_s: float) -> None:
+async def _sweep(connections: set[Reading], every_s: float) -> None:
     """Look at the deadlines of all connections now and then: cheaper than a timer for each request."""
     loop = asyncio.get_running_loop()
     while True:
