@@ -88,10 +88,10 @@ def run(options: argparse.Namespace) -> int:
         forwarding(order) as forwarder,
         Output(header, parties=parties, path=path, as_json=as_json, book=book) as output,
     ):
-        print(forwarder.url, file=sys.stderr if as_json else sys.stdout, flush=True)
-        print(f"passes everything on to {upstream}; ctrl-C ends it and reports", file=sys.stderr)
         watch = _Watch(output, Conversations(parties=parties, closed=options.closed), keeper)
         with _stopped_by_signals(forwarder):
+            print(forwarder.url, file=sys.stderr if as_json else sys.stdout, flush=True)
+            print(f"passes everything on to {upstream}; ctrl-C ends it and reports", file=sys.stderr)
             watch.follow(forwarder)
         code = watch.close(strict=options.strict)
     write_known(options, book)

@@ -15,7 +15,7 @@ import queue
 import signal
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -25,12 +25,12 @@ from conformance.errors import ConformanceError, ForwarderLost
 from conformance.proxy.passage import Passage, Road
 from conformance.proxy.passed import Passed
 from conformance.server.connection import Limits, Reading
+from conformance.server.listening import listening
 from conformance.server.room import make_room
-from conformance.server.running import listening
 
-__all__ = ["Forwarder", "Order", "forwarding"]
+__all__ = ["LIMITS", "Forwarder", "Order", "forwarding", "road_of"]
 
-_LIMITS = Limits(body=32 * 2**20, request_s=120.0)
+LIMITS = Limits(body=32 * 2**20, request_s=120.0)
 _MOST_WAITING = 256 * 2**20
 _ENDS_IN_S = 5.0
 _GOODBYE_S = 2.0
@@ -130,14 +130,14 @@ def _forward(order: Order, tells: Connection, stopped: Connection) -> None:
 async def _live(order: Order, tells: Connection, stopped: Connection) -> None:
     try:
         teller = _Teller(tells)
-        road = _road(order, teller)
+        road = road_of(order, teller.tell, teller.room)
         loop = asyncio.get_running_loop()
         threading.Thread(target=_await_stop, args=(stopped, loop, road.done), daemon=True).start()
 
         def made(limits: Limits, connections: set[Reading]) -> Passage:
             return Passage(road, limits, connections)
 
-        async with listening("127.0.0.1", order.port, made, _LIMITS) as (host, port, passages):
+        async with listening("127.0.0.1", order.port, made, LIMITS) as (host, port, passages):
             tells.send(f"http://{host}:{port}")
             teller.start()
             await road.done.wait()
@@ -165,7 +165,8 @@ def _await_stop(stopped: Connection, loop: asyncio.AbstractEventLoop, done: asyn
         loop.call_soon_threadsafe(done.set)
 
 
-def _road(order: Order, teller: "_Teller") -> Road:
+def road_of(order: Order, tell: Callable[[Passed], None], room: asyncio.Event) -> Road:
+    """Give what all clients share; `tell` takes what has passed, as long as there is `room`."""
     parts = urlsplit(order.upstream)
     secure = parts.scheme == "https"
     host = parts.hostname or ""
@@ -178,8 +179,8 @@ def _road(order: Order, teller: "_Teller") -> Road:
         tls=_tls() if secure else None,
         silence_s=order.silence_s,
         most=order.most,
-        tell=teller.tell,
-        room=teller.room,
+        tell=tell,
+        room=room,
     )
 
 
