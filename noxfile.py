@@ -70,11 +70,12 @@ def build(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON, default=False)
 def bench(session: nox.Session) -> None:
-    """What people wait for: the judge by event, stock validators on the same work, server, random cuts."""
+    """What people wait for: the judge by event, stock validators on the same work, server, cuts, proxy."""
     session.install("-e.[tests]")
     session.run("python", "-m", "tests.bench", *session.posargs)
     session.run("python", "-m", "tests.server.bench")
     session.run("python", "-m", "tests.testees.bench")
+    session.run("python", "-m", "tests.proxy.bench")
 
 
 @nox.session(python=PYTHON, default=False)

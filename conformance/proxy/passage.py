@@ -84,6 +84,7 @@ class _Passing:
     pieces: list[tuple[bytes, float]] = field(default_factory=list)
     size: int = 0
     verbatim: bool = True
+    head: bytes = b""
 
 
 class Passage(Reading):
@@ -153,7 +154,7 @@ class Passage(Reading):
     # From the upstream to the client.
 
     def began(self, response: h11.Response) -> None:
-        """Pass the head of an answer on."""
+        """Make the head of the answer, which goes out with what has come of the body."""
         passing = self._passing
         if passing is None:
             return
@@ -165,14 +166,15 @@ class Passage(Reading):
         if not (bodiless or "content-length" in framed or (chunked and not self._old)):
             self._last = True  # the body ends with the connection
         self._last |= "close" in framed.get("connection", "")
-        self._transport.write(answer_head(response, close=self._last, chunked=passing.verbatim))
+        passing.head = answer_head(response, close=self._last, chunked=passing.verbatim)
 
     def came(self, raw: bytes, pieces: list[bytes]) -> None:
         """Pass a part of a body on, and keep it."""
         passing = self._passing
         if passing is None:
             return
-        self._transport.write(raw if passing.verbatim else b"".join(pieces))
+        self._transport.write(passing.head + (raw if passing.verbatim else b"".join(pieces)))
+        passing.head = b""
         now = self._loop.time()
         if self._writable:
             self._deadline = now + self._road.silence_s

@@ -20,7 +20,7 @@ class Waiting(Protocol):
     """Who asked: the passage of a client."""
 
     def began(self, response: h11.Response) -> None:
-        """The head of the answer is there."""
+        """The head of the answer is there; what has come of the body follows at once, if only nothing."""
 
     def came(self, raw: bytes, pieces: list[bytes]) -> None:
         """More of the body is there: the bytes, and the content that they complete."""
@@ -89,7 +89,7 @@ class Upstream(asyncio.Protocol):
         if waiting is None:
             return
         pieces: list[bytes] = []
-        ended, wrong = False, ""
+        begins, ended, wrong = False, False, ""
         while not ended:
             try:
                 event = parser.next_event()
@@ -97,7 +97,7 @@ class Upstream(asyncio.Protocol):
                 wrong = "it is not HTTP/1.1" if raw else "the connection was closed"
                 break
             if isinstance(event, h11.Response):
-                self._started = True
+                begins = self._started = True
                 waiting.began(event)
                 raw = parser.trailing_data[0]
             elif isinstance(event, h11.Data):
@@ -107,7 +107,7 @@ class Upstream(asyncio.Protocol):
                 raw = raw[: len(raw) - len(parser.trailing_data[0])]
             elif not isinstance(event, h11.InformationalResponse):
                 break
-        if self._started and raw:
+        if begins or (self._started and raw):
             waiting.came(raw, pieces)
         if ended or wrong:
             self._parser = None
