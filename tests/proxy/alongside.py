@@ -93,8 +93,10 @@ class Commanded:
         """Press ctrl-C, unless it ends by itself; give exit code, stdout without the address, stderr."""
         if stop:
             self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=20)
-        return self.process.returncode, out, err
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        out, err = self.process.stdout.read(), self.process.stderr.read()  # with what was read ahead
+        return self.process.wait(20), out, err
 
 
 @contextmanager
