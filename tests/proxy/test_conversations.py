@@ -188,18 +188,20 @@ def test_an_exchange_is_judged_a_limited_number_of_times(monkeypatch: pytest.Mon
         return judging.judge(trace, **options)
 
     monkeypatch.setattr(module, "judge", counting)
+    monkeypatch.setattr(module, "_CHAPTER", 20)
+    monkeypatch.setattr(module, "_HELD_CONVERSATIONS", 10)
     conversations = Conversations()
-    for number in range(350):
+    for number in range(70):
         one = passed(number)
         conversations.take(one, exchange_of(one))
     (conversation,) = conversations
-    assert len(conversation.chapter) == 50
+    assert len(conversation.chapter) == 10
     list(conversations.close())
-    assert judged[0] <= 350 * 9
-    for number in range(600):
+    assert judged[0] <= 70 * 9
+    for number in range(30):
         one = passed(1000 + number, key=f"{KEY}-{number}")
         conversations.take(one, exchange_of(one))
-    assert sum(bool(one.chapter) for one in conversations) <= 500
+    assert sum(bool(one.chapter) for one in conversations) == 10
 
 
 def test_what_was_kept_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
