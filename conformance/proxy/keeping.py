@@ -6,7 +6,7 @@
 
 A file is written whole or not at all, soon after each exchange: at once where little passes, and never for
 more than a twentieth of the time where much does. So a proxy that is killed leaves whole files, which lack
-the last moment at most. Everything is redacted before it is kept, in memory too.
+the last moment at most. What is recorded is held in memory until the end, redacted.
 """
 
 import time

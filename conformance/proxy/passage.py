@@ -6,6 +6,7 @@ read from the upstream. Requests are taken whole, answers are passed on byte for
 """
 
 import asyncio
+import math
 import ssl
 import time
 from collections.abc import Callable
@@ -120,7 +121,10 @@ class Passage(Reading):
 
     async def _connect_and_ask(self) -> None:
         road, passing = self._road, self._passing
-        await road.room.wait()
+        if not road.room.is_set():  # no fault of the upstream's
+            self._deadline = math.inf
+            await road.room.wait()
+            self._deadline = self._loop.time() + road.silence_s
         try:
             async with asyncio.timeout(_CONNECT_S):
                 upstream = self._upstream

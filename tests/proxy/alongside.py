@@ -31,7 +31,7 @@ from conformance.server.listening import listening
 
 KEY = "AIzaSy-the-key-of-these-tests-0123456789"
 PATH = "/v1beta/interactions"
-HELLO = {"model": "gemini-3.5-flash", "input": "Hello"}
+HELLO: dict[str, Any] = {"model": "gemini-3.5-flash", "input": "Hello"}
 
 
 @dataclass(slots=True, eq=False)

@@ -87,14 +87,14 @@ def held_together(port: int, streams: int) -> tuple[int, int]:
     end = time.monotonic() + 60
     while open_now and time.monotonic() < end:
         for ready, _ in selector.select(1):
-            peer = ready.fileobj
-            assert isinstance(peer, socket.socket)
-            part = peer.recv(65536)
-            got[peer] += part
-            done = got[peer].endswith(b"0\r\n\r\n")
+            stream = ready.fileobj
+            assert isinstance(stream, socket.socket)
+            part = stream.recv(65536)
+            got[stream] += part
+            done = got[stream].endswith(b"0\r\n\r\n")
             whole += done
             if done or not part:
-                selector.unregister(peer)
+                selector.unregister(stream)
                 open_now -= 1
         if all(FIRST in told for told in got.values()):
             together = max(together, open_now)

@@ -47,7 +47,7 @@ def told_of(passed: list[Passed]) -> list[Line]:
 def talk(testee: Testee, url: str, key: str) -> int:
     """Hold a conversation with a client: texts, a stream, the next turn, a get, a delete; give its length."""
 
-    def ask(operation: str, stream: bool = False, **arguments: Any) -> Any:
+    def ask(operation: str, *, stream: bool = False, **arguments: Any) -> Any:
         call = {"type": "call", "id": f"{key}-{operation}-{json.dumps(arguments)}-{stream}", "stream": stream}
         call |= {"operation": f"interactions.{operation}", "base_url": url, "api_key": key}
         call |= {"api_version": "v1beta", "arguments": arguments, "timeout_ms": 5000, "retries": "off"}
