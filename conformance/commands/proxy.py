@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from conformance.commands.shared import Output, add_known_options, bookkeeping, positive, write_known
 from conformance.contract.coverage import Coverage
@@ -19,7 +20,7 @@ from conformance.proxy.passed import Passed, exchange_of
 from conformance.report.findings import place
 from conformance.report.record import Line, coverage_line, default_path, header_line
 from conformance.report.text import printable, render_record
-from conformance.scenario.running import checked_url
+from conformance.scenario.running import checked_url, is_loopback
 from conformance.wire.redaction import redact_text
 
 __all__ = ["add_arguments", "run"]
@@ -75,6 +76,8 @@ def run(options: argparse.Namespace) -> int:
     upstream = _upstream(options.upstream)
     if not 0 <= options.port < 65_536:
         raise UsageRefused(f"{options.port} is no port", "Ports are 1 to 65535; 0 stands for a free one.")
+    if options.port and _is_own(upstream, options.port):
+        raise UsageRefused(f"{upstream} is where the proxy would listen itself", "Choose another --port.")
     keeper = Keeper(
         cassette=_path(options.cassette), folder=_path(options.to), har=_path(options.har), upstream=upstream
     )
@@ -116,7 +119,17 @@ def _upstream(url: str) -> str:
             raise UsageRefused(
                 f"{url!r} is no upstream", "An upstream is a URL such as http://127.0.0.1:8000."
             ) from None
+        if "address alone" in error.problem:
+            raise UsageRefused(
+                "an upstream is an address alone, without a name, a query or a fragment",
+                "Clients send their own key, which is passed on.",
+            ) from None
         raise
+
+
+def _is_own(upstream: str, port: int) -> bool:
+    parts = urlsplit(upstream)
+    return parts.port == port and is_loopback(parts.hostname or "")
 
 
 def _path(given: str | None) -> Path | None:

@@ -36,10 +36,11 @@ HELLO: dict[str, Any] = {"model": "gemini-3.5-flash", "input": "Hello"}
 
 @dataclass(slots=True, eq=False)
 class Passing:
-    """A proxy in a thread: where it is, and what has passed."""
+    """A proxy in a thread: where it is, what has passed, and whether there is room for more of that."""
 
     url: str
     passed: list[Passed] = field(default_factory=list)
+    tell_room: Callable[[bool], object] = bool
 
     @property
     def port(self) -> int:
@@ -68,6 +69,9 @@ def passing(upstream: str, *, silence_s: float = 10.0, most: int | None = None) 
 
         async with listening("127.0.0.1", 0, made, LIMITS) as (host, port, _):
             proxy.url = f"http://{host}:{port}"
+            loop = asyncio.get_running_loop()
+            proxy.tell_room = lambda there: loop.call_soon_threadsafe(room.set if there else room.clear)
+
             ready.set_result((proxy, asyncio.get_running_loop(), road.done))
             await road.done.wait()
 

@@ -150,6 +150,7 @@ def test_a_stream_under_way_at_ctrl_c_blames_nobody(server: ReferenceServer, tmp
         (["--upstream", "http://example.com"], "http://example.com is not HTTPS"),
         (["--upstream", "https://user:word@example.com"], "an address alone"),
         (["--upstream", "http://127.0.0.1:1", "--port", "70000"], "70000 is no port"),
+        (["--upstream", "http://localhost:8123", "--port", "8123"], "where the proxy would listen itself"),
         (["--upstream", "http://127.0.0.1:1", "--cassette", "/dev/null/x.yaml"], "cannot be written"),
     ],
 )

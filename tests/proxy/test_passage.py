@@ -274,6 +274,22 @@ def test_a_client_that_does_not_read_holds_the_upstream_back() -> None:
     assert passed.told.shortened
 
 
+def test_requests_wait_while_too_much_waits_to_be_judged(server: ReferenceServer) -> None:
+    """On a new connection and on one that is kept; longer than an upstream may say nothing."""
+    with passing(server.url, silence_s=0.2) as proxy, connect(proxy.port) as kept, connect(proxy.port) as new:
+        kept.sendall(request_for(HELLO))
+        read_one(kept)
+        proxy.tell_room(False)
+        for peer in (kept, new):
+            peer.sendall(request_for(HELLO))
+            peer.settimeout(0.8)
+            with pytest.raises(TimeoutError):
+                peer.recv(1)
+        proxy.tell_room(True)
+        assert read_one(kept).startswith(b"HTTP/1.1 200")
+        assert read_one(new).startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.parametrize(
     ("behaviour", "status", "code", "why"),
     [
