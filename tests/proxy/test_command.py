@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -222,23 +221,27 @@ def _content(answer: bytes) -> bytes:
 def test_a_proxy_that_is_killed_leaves_whole_cassettes_and_no_process(
     server: ReferenceServer, tmp_path: Path
 ) -> None:
-    """In the middle of much traffic: each file can be read, and holds what had passed a moment before."""
+    """In the middle of traffic: each file can be read, and holds at least what had been written before."""
+    kept = tmp_path / "kept"
+
+    def counts() -> list[int]:
+        return [len(read_cassette(file)[0]) for file in sorted(kept.glob("*.yaml"))]
+
     with commanded("--upstream", server.url, "--to", "kept", folder=tmp_path) as proxy:
         port = int(proxy.url.rpartition(":")[2])
         with connect(port) as peer:
             for number in range(60):
                 peer.sendall(request_for(HELLO, key=f"{KEY}-{number % 3}"))
                 assert read_one(peer).startswith(b"HTTP/1.1 200")
-            time.sleep(1)
+            until(lambda: counts() == [20, 20, 20], 15)
             for _ in range(20):
-                peer.sendall(request_for(HELLO))
+                peer.sendall(request_for(HELLO, key=f"{KEY}-0"))
                 read_one(peer)
             proxy.process.kill()
             proxy.process.wait(5)
             until(lambda: not _takes(port))
-    files = sorted((tmp_path / "kept").glob("*.yaml"))
-    counts = [len(read_cassette(file)[0]) for file in files]
-    assert counts[:3] == [20, 20, 20]
+    assert 20 <= counts()[0] <= 40
+    assert counts()[1:] == [20, 20]
 
 
 def _takes(port: int) -> bool:
