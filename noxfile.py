@@ -80,6 +80,7 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "tests.testees.bench")
     session.run("python", "-m", "tests.generate.bench")
     session.run("python", "-m", "tests.fuzzing.bench")
+    session.run("python", "-m", "tests.proxy.bench")
 
 
 @nox.session(python=PYTHON, default=False)

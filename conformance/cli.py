@@ -31,6 +31,7 @@ COMMANDS = {
     "testee": "begin a driver for a client, or see what is missing in one",
     "lint": "judge recordings made by anyone",
     "record": "play scenarios and write their cassettes",
+    "proxy": "stand between a client and an endpoint, and judge both",
     "serve": "run the reference server until it is interrupted",
     "list": "show the scenarios and what they exercise",
     "requirements": "list the requirements, or explain one",

@@ -10,6 +10,7 @@ A run goes through these steps; beside each, what may end it:
                        OpenapiUnusable                            a fault of the file (2)
     reach the target   TargetUnreachable, KeyMissing              not enough evidence (5), usage (2)
     serve              PortTaken, AddressRefused                  usage (2)
+    forward            ForwarderLost                              a fault of the harness (3)
     read the cases     CaseBroken                                 a fault of the file (2)
     read what is known KnownBroken                                a fault of the file (2)
     read the mutants   MutantBroken                               a fault of the file (2)
@@ -36,6 +37,7 @@ __all__ = [
     "DataFolderMissing",
     "DriverUnknown",
     "FileBroken",
+    "ForwarderLost",
     "KeyMissing",
     "KnownBroken",
     "MutantBroken",
@@ -339,6 +341,18 @@ class AddressRefused(ConformanceError):
     @property
     def hint(self) -> str:
         return "Servers bind to 127.0.0.1 or ::1; --allow-remote lifts this."
+
+
+@dataclass(eq=False)
+class ForwarderLost(ConformanceError):
+    """The process of a proxy that forwards has died."""
+
+    def __str__(self) -> str:
+        return "the process that forwards has ended by itself; what passed before is kept"
+
+    @property
+    def hint(self) -> str:
+        return "Start the proxy again; if it was not killed, that is our fault: please report it."
 
 
 @dataclass(eq=False)

@@ -142,7 +142,7 @@ def _wanted(told: Told, kept: set[int], tally: Tally) -> set[int]:
     if tally.cases:
         return kept
     places = {line["exchange"] for line in told.finding.places}
-    if tally.files:
+    if tally.files or tally.conversations:
         return kept & places
     return {number for number in kept if number <= max(places)}
 
@@ -151,7 +151,7 @@ def _take(folder: _Folder, line: Line) -> None:
     """Write what a line of the record holds for a folder."""
     contents = folder.contents
     match line["type"]:
-        case "case" | "scenario" | "file":
+        case "case" | "scenario" | "file" | "conversation":
             contents.summary = line
         case "exchange" if line["exchange"] in folder.wanted:
             number = line["exchange"]
@@ -208,7 +208,7 @@ def _finish(folder: _Folder, header: Line) -> None:
     if "scenario" in contents.summary:
         text = yaml.safe_dump(contents.summary["scenario"], sort_keys=False, allow_unicode=True, width=110)
         (path / _SCENARIO).write_text(text, encoding="utf-8")
-    if contents.curls and header["command"] in ("run", "fuzz"):
+    if contents.curls and header["command"] in ("run", "fuzz", "proxy"):
         lines = [
             "#!/usr/bin/env bash",
             "# Sends the requests again; -i shows the status and the headers.",

@@ -43,7 +43,9 @@ class Told:
     @property
     def name(self) -> str:
         """The ids of its requirements."""
-        return ", ".join(filter(None, self.finding.requirements)) or "scenario"
+        return ", ".join(filter(None, self.finding.requirements)) or (
+            "answer" if self.tally.conversations else "scenario"
+        )
 
     @property
     def place(self) -> str:
@@ -168,13 +170,13 @@ class Problem:
 def problems(tally: Tally) -> Iterator[Problem]:
     """What could not be played or read, the same sentence once; then the faults of harness and driver."""
     found: dict[tuple[str, str, str], Problem] = {}
-    for line in [*tally.scenarios, *tally.files, *tally.cases]:
+    for line in [*tally.scenarios, *tally.files, *tally.cases, *tally.conversations]:
         if line["problem"] and line["outcome"] not in ("known", "not-applicable"):
             key = (line["outcome"], line["problem"], line.get("hint", ""))
             found.setdefault(key, Problem(*key, [])).subjects.append(line["subject"])
     yield from found.values()
     for fault in tally.faults:
-        yield Problem("error", fault, "", ["pytest"])
+        yield Problem("error", fault, "", ["proxy" if tally.conversations else "pytest"])
     for line in tally.testees:
         for problem in [*line["problems"], *line["crashes"]]:
             yield Problem("error", problem, "", ["driver"])

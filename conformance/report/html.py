@@ -91,7 +91,7 @@ def _drift(tally: Tally) -> Iterator[str]:
 
 
 def _subjects(tally: Tally) -> Iterator[str]:
-    lines = [*tally.scenarios, *tally.cases, *tally.files]
+    lines = [*tally.scenarios, *tally.cases, *tally.files, *tally.conversations]
     yield f"<details><summary>Everything that was judged ({len(lines)})</summary><table>"
     for line in lines:
         cells = (_outcome(line["outcome"]), _text(line["subject"]), _text(line.get("title", "")))

@@ -19,7 +19,7 @@ from conformance.report.record import Line
 __all__ = ["render_junit"]
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_SUMMARIES = ("scenario", "file", "case")
+_SUMMARIES = ("scenario", "file", "case", "conversation")
 _RED = ("fail", "untestable")
 _SKIPPED = ("inconclusive", "known", "not-applicable", "not-observed", "excluded")
 

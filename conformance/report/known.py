@@ -35,7 +35,7 @@ from conformance.report.record import Line
 
 __all__ = ["SUMMARIES", "Entry", "Known", "finding_of", "selects"]
 
-SUMMARIES = ("scenario", "case", "file")
+SUMMARIES = ("scenario", "case", "file", "conversation")
 """The kinds of lines that tell how one subject ended."""
 
 _HEAD = "# Known failures, as gemini-conformance --write-known writes them: comments are not kept.\n"

@@ -33,8 +33,13 @@ def headline(tally: Tally, exit_code: int) -> str:
 
 
 def subjects_of(tally: Tally) -> str:
-    """How many scenarios, cases or files ended well, of how many."""
-    for noun, lines in (("case", tally.cases), ("file", tally.files), ("scenario", tally.scenarios)):
+    """How many scenarios, cases, files or conversations ended well, of how many."""
+    for noun, lines in (
+        ("case", tally.cases),
+        ("file", tally.files),
+        ("scenario", tally.scenarios),
+        ("conversation", tally.conversations),
+    ):
         played = [line for line in lines if line["outcome"] not in ("not-applicable", "not-observed")]
         if played:
             good = sum(line["outcome"] in ("pass", "warn", "known") for line in played)

@@ -28,6 +28,7 @@ _LISTS = {
     "scenario": "scenarios",
     "file": "files",
     "case": "cases",
+    "conversation": "conversations",
     "testee": "testees",
     "known": "wrongly_known",
     "fuzz": "fuzzed",
@@ -82,6 +83,7 @@ class Tally:
     scenarios: list[Line] = field(default_factory=list)
     files: list[Line] = field(default_factory=list)
     cases: list[Line] = field(default_factory=list)
+    conversations: list[Line] = field(default_factory=list)
     testees: list[Line] = field(default_factory=list)
     wrongly_known: list[Line] = field(default_factory=list)
     fuzzed: list[Line] = field(default_factory=list)
@@ -109,7 +111,7 @@ class Tally:
                 self._add_verdict(line)
             case "drift":
                 self.drift[f"{line['schema'].removeprefix('interactions/')}: {line['message']}"] += 1
-            case "scenario" | "file" | "case" | "testee" | "known" | "fuzz" as kind:
+            case "scenario" | "file" | "case" | "conversation" | "testee" | "known" | "fuzz" as kind:
                 getattr(self, _LISTS[kind]).append(line)
             case "loss":
                 self.losses.update((line["event_type"], pointer) for pointer in line["pointers"])
@@ -154,7 +156,8 @@ class Tally:
 
     def exit_code(self, *, strict: bool) -> int:
         """The exit code: our fault, a wrong file, a client not driven, findings, too little evidence."""
-        summaries = [*self.scenarios, *self.files, *self.cases, *self.testees, *self.wrongly_known]
+        summaries = [*self.scenarios, *self.files, *self.cases, *self.conversations]
+        summaries += [*self.testees, *self.wrongly_known]
         codes = {line.get("exit_code", 0) for line in summaries}
         outcomes = {line.get("outcome", "excluded") for line in summaries} | {key[0] for key in self.findings}
         if 3 in codes or self.faults:

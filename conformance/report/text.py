@@ -22,6 +22,7 @@ __all__ = [
     "render_drift",
     "render_findings",
     "render_lint",
+    "render_proxy",
     "render_record",
     "render_requirement",
     "render_requirements",
@@ -150,6 +151,9 @@ def render_record(header: Line, tally: Tally, exit_code: int, *, verbose: bool =
         case "lint":
             yield from render_lint(tally, verbose=verbose)
             return
+        case "proxy":
+            yield from render_proxy(tally, verbose=verbose)
+            return
         case "fuzz" if not tally.testees:
             yield from render_fuzz(tally, exit_code, verbose=verbose)
             return
@@ -231,6 +235,21 @@ def render_lint(tally: Tally, *, verbose: bool) -> Iterator[str]:
     judged = sum(not line["note"] and not line["problem"] for line in tally.files)
     total = render_total(tally, subjects=f"{judged} of {_count(len(tally.files), 'file')} judged")
     yield total if judged else f"{total} · nothing was judged"
+
+
+def render_proxy(tally: Tally, *, verbose: bool) -> Iterator[str]:
+    """What passed a proxy: findings, what was not answered, drift, what was judged, counts."""
+    yield from render_findings(tally)
+    yield from _problems(tally)
+    yield from render_drift(tally)
+    if tally.judged:
+        yield "requirements"
+        yield from render_requirements(tally) if verbose else render_areas(tally)
+        yield from render_coverage(tally, verbose=verbose)
+    exchanges = _count(sum(line["exchanges"] for line in tally.conversations), "exchange")
+    conversations = _count(len(tally.conversations), "conversation")
+    total = render_total(tally, subjects=f"{exchanges} in {conversations}")
+    yield total if tally.judged else f"{total} · nothing was judged"
 
 
 def render_client(tally: Tally, *, verbose: bool) -> Iterator[str]:

@@ -9,6 +9,9 @@ read from it, so that it cannot make the server grow; while an answer goes out, 
 An answer that a test wants delivered in another way (see `plans` and `faults`) goes out in a task of its own.
 
 Deadlines are looked at from outside: whoever owns the set of connections calls `expire` now and then.
+
+`Reading` is the part that takes requests; who answers them otherwise than a service does, as a proxy, begins
+there.
 """
 
 import asyncio
@@ -26,12 +29,12 @@ from conformance.server.refusal import FrontEndRefused, Refused
 from conformance.wire.exchange import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from conformance.server.ledger import Ledger
     from conformance.server.misbehaving import Delivery
 
-__all__ = ["Answering", "Connection", "Limits"]
+__all__ = ["Answering", "Connection", "Limits", "Reading"]
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -69,8 +72,11 @@ class Limits:
     connections: int = 16_384
 
 
-class Connection(asyncio.Protocol):
-    """The life of one connection: read a request, answer it, and again.
+class Reading(asyncio.Protocol):
+    """The life of one connection: read a request, have it answered, and again.
+
+    A subclass answers: `_answer` is called with each whole request, and in the end calls `_begin` with an
+    answer, or writes by itself and calls `_finish`; meanwhile `_pieces` is not None.
 
     States: reading (a request, or waiting for one), answering (an answer goes out), lingering (the last
     answer is out, and what still comes in is thrown away so that the client can read it).
@@ -78,8 +84,7 @@ class Connection(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, service: Answering, limits: Limits, connections: "set[Connection]") -> None:
-        self._service = service
+    def __init__(self, limits: Limits, connections: "set[Reading]") -> None:
         self._limits = limits
         self._connections = connections
         self._loop = asyncio.get_running_loop()
@@ -89,7 +94,6 @@ class Connection(asyncio.Protocol):
         self._lingering = False
         self._ended = False
         self._task: asyncio.Task[None] | None = None
-        self._delivered: Delivered | None = None
         self._room = asyncio.Event()
         self._room.set()
         self._next_request()
@@ -115,8 +119,6 @@ class Connection(asyncio.Protocol):
         self._connections.discard(self)
         self._pieces = None
         self._lingering = True
-        if self._delivered is not None:
-            self._delivered.left = True
         if self._task is not None:
             self._task.cancel()
 
@@ -231,19 +233,26 @@ class Connection(asyncio.Protocol):
     # Answering.
 
     def _answer(self, asked: h11.Request) -> None:
-        request = Request(
-            method=asked.method.decode("ascii"),
-            url=asked.target.decode("latin-1"),
-            headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in asked.headers),
-            body=b"".join(self._body),
-        )
-        answer = self._service.answer(request)
+        """Answer a whole request, whose body is in `_body`."""
+        raise NotImplementedError
+
+    def _understood(self, asked: h11.Request) -> Request:
+        """Give the request as data, and look whether the client stays for another."""
         self._last = self._reader.their_state is not h11.DONE
         if not self._reader.trailing_data[0]:
             self._transport.resume_reading()  # whether the client leaves can be seen again
-        if asked.http_version < b"1.1":
-            answer = answer.unchunked()
-        self._begin(answer, bodiless=request.method == "HEAD")
+        return Request(
+            method=asked.method.decode("ascii"),
+            url=asked.target.decode("latin-1"),
+            headers=tuple(
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._headers(asked)
+            ),
+            body=b"".join(self._body),
+        )
+
+    def _headers(self, asked: h11.Request) -> "Iterable[tuple[bytes, bytes]]":
+        """Give the headers as they are to be told: here with their names in lower case."""
+        return asked.headers
 
     def _refuse(self, answer: Answer) -> None:
         """Answer what is not a whole request, for the last time on this connection."""
@@ -252,11 +261,6 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, answer: Answer, *, bodiless: bool = False) -> None:
         self._deadline = self._loop.time() + self._limits.stalled_s
-        if answer.delivery is not None:
-            script = scripted(answer, answer.delivery.fault, close=self._last, bodiless=bodiless)
-            self._pieces = iter(())
-            self._task = self._loop.create_task(self._deliver_as_planned(script, answer.delivery))
-            return
         self._pieces = answer.pieces(close=self._last, bodiless=bodiless)
         self._deliver()
 
@@ -274,6 +278,68 @@ class Connection(asyncio.Protocol):
                 return
         self._pieces = None
         self._finish()
+
+    def _finish(self) -> None:
+        """Go on with the next request, of which some may have come already, or say goodbye."""
+        transport = self._transport
+        if transport.is_closing():
+            return
+        transport.resume_reading()
+        if self._last and self._ended:
+            transport.close()
+        elif self._last:
+            self._lingering = True
+            self._deadline = self._loop.time() + self._limits.linger_s
+            try:
+                transport.write_eof()
+            except OSError:  # the client has left meanwhile
+                transport.abort()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        left, _ = self._reader.trailing_data
+        self._next_request()
+        if left:
+            # What came is answered before more is read, so that a client that only sends costs no memory. Not
+            # at once: a thousand requests in one segment must not become a thousand stack frames.
+            self._transport.pause_reading()
+            self._loop.call_soon(self._receive_later, left)
+
+    def _receive_later(self, data: bytes) -> None:
+        if not self._lingering and not self._transport.is_closing():
+            self.data_received(data)
+
+
+class Connection(Reading):
+    """A connection to a service, which also delivers answers as a test wants them."""
+
+    def __init__(self, service: Answering, limits: Limits, connections: "set[Reading]") -> None:
+        self._service = service
+        self._delivered: Delivered | None = None
+        super().__init__(limits, connections)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget everything, and tell who wants to know that the client has left."""
+        super().connection_lost(exc)
+        if self._delivered is not None:
+            self._delivered.left = True
+
+    def _answer(self, asked: h11.Request) -> None:
+        request = self._understood(asked)
+        answer = self._service.answer(request)
+        if asked.http_version < b"1.1":
+            answer = answer.unchunked()
+        self._begin(answer, bodiless=request.method == "HEAD")
+
+    def _begin(self, answer: Answer, *, bodiless: bool = False) -> None:
+        if answer.delivery is None:
+            super()._begin(answer, bodiless=bodiless)
+            return
+        self._deadline = self._loop.time() + self._limits.stalled_s
+        script = scripted(answer, answer.delivery.fault, close=self._last, bodiless=bodiless)
+        self._pieces = iter(())
+        self._task = self._loop.create_task(self._deliver_as_planned(script, answer.delivery))
 
     async def _deliver_as_planned(self, script: Script, delivery: "Delivery") -> None:
         """Send an answer as a test wants it, and end the connection as it wants it."""
@@ -315,37 +381,6 @@ class Connection(asyncio.Protocol):
     def endpoint(self) -> socket.socket:
         """Give the socket of this connection."""
         return cast("socket.socket", self._transport.get_extra_info("socket"))
-
-    def _finish(self) -> None:
-        """Go on with the next request, of which some may have come already, or say goodbye."""
-        transport = self._transport
-        if transport.is_closing():
-            return
-        transport.resume_reading()
-        if self._last and self._ended:
-            transport.close()
-        elif self._last:
-            self._lingering = True
-            self._deadline = self._loop.time() + self._limits.linger_s
-            try:
-                transport.write_eof()
-            except OSError:  # the client has left meanwhile
-                transport.abort()
-        else:
-            self._go_on()
-
-    def _go_on(self) -> None:
-        left, _ = self._reader.trailing_data
-        self._next_request()
-        if left:
-            # What came is answered before more is read, so that a client that only sends costs no memory. Not
-            # at once: a thousand requests in one segment must not become a thousand stack frames.
-            self._transport.pause_reading()
-            self._loop.call_soon(self._receive_later, left)
-
-    def _receive_later(self, data: bytes) -> None:
-        if not self._lingering and not self._transport.is_closing():
-            self.data_received(data)
 
 
 def _announced(request: h11.Request) -> int:

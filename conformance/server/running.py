@@ -11,28 +11,20 @@ answers. `serving` also takes `answering=` whatever else answers.
 
 import asyncio
 import contextlib
-import errno
-import ipaddress
 import signal
-import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from conformance.errors import AddressRefused, PortTaken, UsageRefused
-from conformance.server.connection import Answering, Connection, Limits
+from conformance.server.connection import Answering, Connection, Limits, Reading
+from conformance.server.listening import listening
 from conformance.server.replay import Cassettes
-from conformance.server.room import make_room, room
+from conformance.server.room import make_room
 from conformance.server.service import Service
 
 __all__ = ["ReferenceServer", "serve", "serving"]
-
-_SWEEP_S = 0.5
-_KNOCKING = 512
-_HARMLESS = frozenset({errno.ENOTCONN, errno.EMFILE, errno.ENFILE})
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +34,7 @@ class ReferenceServer:
     host: str
     port: int
     service: Answering
-    connections: set[Connection] = field(default_factory=set)
+    connections: set[Reading] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -139,64 +131,8 @@ def serve(
 async def _listening(
     host: str, port: int, service: Answering, limits: Limits, *, allow_remote: bool
 ) -> AsyncIterator[ReferenceServer]:
-    address = "127.0.0.1" if host == "localhost" else host
-    if not allow_remote and not _is_loopback(address):
-        raise AddressRefused(host)
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(_report)
-    connections: set[Connection] = set()
-    most, backlog = room()
-    limits = replace(limits, connections=min(limits.connections, most))
-    try:
-        listener = await loop.create_server(
-            lambda: Connection(service, limits, connections), address, port, backlog=backlog
-        )
-    except (OSError, OverflowError) as error:
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            raise PortTaken(host, port) from None
-        raise UsageRefused(
-            f"cannot serve on {host} port {port}: {error}", "Choose another with --host or --port."
-        ) from None
-    for listening in listener.sockets:
-        # So many are accepted at a time; more than that may knock.
-        with socket.fromfd(listening.fileno(), listening.family, listening.type) as twin:
-            twin.listen(_KNOCKING)
-    sweeper = loop.create_task(_sweep(connections, min(_SWEEP_S, limits.request_s / 2)))
-    try:
-        yield ReferenceServer(address, listener.sockets[0].getsockname()[1], service, connections)
-    finally:
-        sweeper.cancel()
-        listener.close()
-        for connection in tuple(connections):
-            connection.close()
-        # One turn of the loop, in which the connections hear that they are closed.
-        await asyncio.sleep(0)
+    def made(limits: Limits, connections: set[Reading]) -> Connection:
+        return Connection(service, limits, connections)
 
-
-def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Report what goes wrong in the loop, but not what is none of our faults.
-
-    That is: a client left, which asyncio can meet anywhere; and there is no file descriptor for one more,
-    which asyncio tells once for each place in the backlog, and tries again a second later.
-    """
-    error = context.get("exception")
-    if isinstance(error, ConnectionError) or (isinstance(error, OSError) and error.errno in _HARMLESS):
-        return
-    loop.default_exception_handler(context)
-
-
-async def _sweep(connections: set[Connection], every_s: float) -> None:
-    """Look at the deadlines of all connections now and then: cheaper than a timer for each request."""
-    loop = asyncio.get_running_loop()
-    while True:
-        await asyncio.sleep(every_s)
-        now = loop.time()
-        for connection in tuple(connections):
-            connection.expire(now)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    async with listening(host, port, made, limits, allow_remote=allow_remote) as (address, number, open_now):
+        yield ReferenceServer(address, number, service, open_now)

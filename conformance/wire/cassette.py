@@ -16,7 +16,7 @@ from typing import Any
 
 from conformance.errors import CassetteBroken
 from conformance.wire.coding import undo_coding
-from conformance.wire.exchange import Arrival, Exchange, Headers, Request, Response
+from conformance.wire.exchange import LEFT, STOPPED, Arrival, Exchange, Headers, Request, Response
 from conformance.wire.files import write_atomically
 
 __all__ = [
@@ -112,7 +112,8 @@ def exchanges_of(data: Any) -> list[Exchange]:
             arrivals = rows[number] if number < len(rows) else []
             ending = str(endings[number]) if number < len(endings) else ""
             response = _response(entry["response"], arrivals, ending)
-            exchanges.append(Exchange(_request(entry["request"]), response))
+            excerpt = ending in (LEFT, STOPPED)
+            exchanges.append(Exchange(_request(entry["request"]), response, excerpt=excerpt))
         except _MISSHAPEN as error:
             raise ValueError(
                 f"interaction {number} is not as vcrpy writes it: {type(error).__name__} {error}"

@@ -6,12 +6,25 @@ What a recording does not tell is None, never a guess: a bare body has no status
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-__all__ = ["Arrival", "Exchange", "Form", "Headers", "Request", "Response", "header"]
+__all__ = [
+    "LEFT",
+    "STOPPED",
+    "Arrival",
+    "Exchange",
+    "Form",
+    "Headers",
+    "Request",
+    "Response",
+    "header",
+]
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 Form: TypeAlias = Literal["bytes", "events"]
+LEFT: Final = "the client left before the end"
+STOPPED: Final = "the recording was stopped before the end"
+"""Why a response is not whole, through no fault of the server's."""
 
 
 @dataclass(frozen=True, slots=True)
