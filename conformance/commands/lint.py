@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--secrets",
         action="store_true",
-        help="judge nothing: look for secrets, in every file whatever it is, also where they are encoded",
+        help="judge nothing, look for secrets, in every file whatever it is, also where they are encoded",
     )
     parser.add_argument("--verbose", "-v", action="store_true", help="show every file and requirement")
     parser.add_argument("--record", metavar="FILE", help="where the record goes; default: none is kept")

@@ -1,7 +1,7 @@
 """`lint --secrets`: every file below some paths, and what in it looks like a secret.
 
-Files of every kind are read, hidden ones too; `.git` alone, which packs what it holds, is passed over. What is
-printed names file, line, kind, and four characters of what was found, never all of it.
+Files of every kind are read, hidden ones too; `.git` alone, which packs what it holds, is passed over. What
+is printed names file, line, kind, and four characters of what was found, never all of it.
 """
 
 import json

@@ -7,8 +7,8 @@
 Headers that carry credentials or tell who asks lose their value, `?key=` too, and so does whatever looks like
 a secret (see `secrets`) in an address, a header or a body, base64 and gzip included. A known secret goes
 wherever it stands, however it is escaped. What is taken out of base64 leaves as many letters, so that the
-rest stays readable. Account ids in names get a number of their own (`projects/REDACTED_1`), the same for the same
-id in all of a conversation, so that what one answer names the next request can name.
+rest stays readable. Account ids in names get a number of their own (`projects/REDACTED_1`), the same for the
+same id in all of a conversation, so that what one answer names the next request can name.
 
 `shorten` leaves of signatures and media what is still base64, and differs where they differed.
 """
@@ -23,7 +23,6 @@ from dataclasses import dataclass, replace
 from conformance.wire.coding import unpack
 from conformance.wire.exchange import Arrival, Exchange, Headers, Response
 from conformance.wire.secrets import (
-    ALPHABETS,
     SECRET_HEADERS,
     WRAPS,
     Span,
@@ -37,8 +36,10 @@ from conformance.wire.secrets import (
 __all__ = ["PLACEHOLDER", "Redactor", "redact", "redact_text", "shorten"]
 
 PLACEHOLDER = "REDACTED"
-_KEY_IN_QUERY = re.compile(r"(?i)(?<=[?&])((?:key|api_key|apikey|access_token|oauth_token)=)[^&#]*")
-_GOOGLE_KEY = re.compile(r"AIza[0-9A-Za-z_-]{20,}")
+_KEY_IN_QUERY = re.compile(
+    r"(?i)(?<=[?&])(?P<before>(?:key|api_key|apikey|access_token|oauth_token)=)(?P<key>[^&#]*)"
+)
+_GOOGLE_KEY = re.compile(r"(?P<before>)(?P<key>AIza[0-9A-Za-z_-]{20,})")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _INTERACTION_ID = re.compile(rb"\bv1_(?P<secret>[0-9A-Za-z_-]{16,})")
 _NUMBERED = frozenset({"project number", "project", "account", "service account", "interaction id"})
@@ -107,9 +108,13 @@ class Redactor:
         if not text:
             return text
         data, _ = self._body(text.encode(errors="surrogatepass"))
-        text, keys = _GOOGLE_KEY.subn(PLACEHOLDER, _KEY_IN_QUERY.sub(rf"\1{PLACEHOLDER}", _decoded(data)))
-        self.redacted["API key"] += keys
-        return text
+        text = _KEY_IN_QUERY.sub(self._left_out, data.decode(errors="surrogatepass"))
+        return _GOOGLE_KEY.sub(self._left_out, text)
+
+    def _left_out(self, match: re.Match[str]) -> str:
+        if match["key"] != PLACEHOLDER:
+            self.redacted["API key"] += 1
+        return f"{match['before']}{PLACEHOLDER}"
 
     def _headers(self, headers: Headers | None) -> Headers | None:
         if headers is None:
@@ -118,7 +123,8 @@ class Redactor:
 
     def _value(self, name: str, value: str) -> str:
         if name.lower() in SECRET_HEADERS:
-            self.redacted[f"value of {name.lower()}"] += value != PLACEHOLDER
+            if value != PLACEHOLDER:
+                self.redacted[f"value of {name.lower()}"] += 1
             return PLACEHOLDER
         return _MAIL.sub(PLACEHOLDER, self.text(value))
 
@@ -161,11 +167,13 @@ class Redactor:
 
     def _in_base64(self, data: bytes) -> bytes:
         """Take out what stands in base64, letter for letter, so that everything else keeps its place."""
-        for alphabet in ALPHABETS:
-            runs = [match for match, two in base64_runs(data) if two == alphabet]
-            edits = [_Edit(*match.span(), self._run(match[0], alphabet)) for match in runs]
-            data = _edited(data, edits)
-        return data
+        changed: bytearray | None = None
+        for start, end, two in base64_runs(data):
+            old = bytes((changed or data)[start:end])
+            if (new := self._run(old, two)) != old:
+                changed = changed or bytearray(data)
+                changed[start:end] = new
+        return data if changed is None else bytes(changed)
 
     def _run(self, raw: bytes, two: bytes) -> bytes:
         text = old = WRAPS.sub(b"", raw)
@@ -176,10 +184,6 @@ class Redactor:
                 edits = [_Edit(span.start, span.end, _filled(span.end - span.start)) for span in found]
                 text = text[:offset] + encoded(_edited(inner, edits), two)[: len(text) - offset]
         return raw if text == old else _wrapped_like(raw, text)
-
-
-def _decoded(data: bytes) -> str:
-    return data.decode(errors="surrogatepass")
 
 
 def _filled(length: int) -> bytes:

@@ -40,6 +40,10 @@ SHORTEST = 16
 """A known secret of fewer characters is no more than a word, and is not looked for in text."""
 KNOWN = "key in use"
 
+_PIECE = 1024 * 1024
+_OVERLAP = 32 * 1024
+"""Large bodies are looked at piece by piece; what is longer than the overlap is no secret."""
+
 SECRET_HEADERS = frozenset(
     """x-goog-api-key x-api-key api-key authorization proxy-authorization x-auth-token cookie set-cookie
     x-goog-user-project x-goog-authenticated-user-email x-goog-authenticated-user-id x-goog-iap-jwt-assertion
@@ -57,11 +61,13 @@ _ABOUT_USERS = frozenset(name for name in SECRET_HEADERS if "user" in name or "e
 }
 _NAMES = "|".join(sorted((SECRET_HEADERS | _MEMBERS) - {"from"}, key=len, reverse=True))
 
-# A key begins where no letter of a key stands before it; the last letter of an escape is none of them.
+# A key begins where no letter of a key stands before it; the last letter of an escape is none of them. After
+# + and / its length has to be right too: by chance its first letters stand in the base64 of an image.
 _BEGINS = rb"(?:(?<![0-9A-Za-z_-])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4}))"
 _FORMS: tuple[tuple[str, bytes, bytes], ...] = (
     # the kind, what is always in it (in lower case), the form
-    ("API key", b"aiza", _BEGINS + rb"(?P<secret>AIza[0-9A-Za-z_-]{35})(?![0-9A-Za-z_-])"),
+    ("API key", b"aiza", _BEGINS + rb"(?<![+/])(?P<secret>AIza[0-9A-Za-z_-]{35,200})"),
+    ("API key", b"aiza", rb"(?<=[+/])(?P<secret>AIza[0-9A-Za-z_-]{35})(?![0-9A-Za-z_-])"),
     ("API key", b"aq.", _BEGINS + rb"(?P<secret>AQ\.[0-9A-Za-z_-]{30,})"),
     ("OAuth token", b"ya29.", _BEGINS + rb"(?P<secret>ya29\.[0-9A-Za-z._-]{20,})"),
     ("OAuth token", b"1//0", rb"(?<![0-9A-Za-z_-])(?P<secret>1//0[0-9A-Za-z_-]{30,})"),
@@ -103,7 +109,7 @@ _FORMS: tuple[tuple[str, bytes, bytes], ...] = (
         b"",
         rb"(?i)(?<![\w-])(?P<name>" + _NAMES.encode() + rb")\\*[\"']?\s*"
         rb"(?:[:=,]\s*(?:\\*[\"']?value\\*[\"']?\s*:\s*)?|(?=value:)value:\s*)(?:[-\[(]\s*)?"
-        rb"(?:(?P<quote>\\*[\"'])(?P<quoted>[^\"'\\\r\n]+)|(?P<plain>[^\s\"'\\,\]\[{}()&|][^\r\n\"'\\]*))",
+        rb"(?:(?P<quote>\\*[\"'])(?P<quoted>[^\"'\\\x00-\x1f]+)|(?P<plain>[^\s\"'\\,\]\[{}()&|][^\x00-\x1f\"'\\]*))",
     ),
 )
 _PATTERNS = tuple((kind, hint, re.compile(form)) for kind, hint, form in _FORMS)
@@ -117,7 +123,7 @@ _NAME_HINTS = tuple(
     )
 )
 _KEY_IN_QUERY = re.compile(
-    rb"(?i)(?<=[?&])(?:key|api_key|apikey|access_token|oauth_token)=(?P<secret>[^&#\s\"'\\<>]+)"
+    rb"(?i)(?<=[?&])(?:key|api_key|apikey|access_token|oauth_token)=(?P<secret>[^&#%\s\"'\\<>]+)"
 )
 _LEFT_OUT = re.compile(rb"(?i)redacted|\.\.\.|\xe2\x80\xa6|\*\*\*|xxxx|^(?:[$<{]|%\w+%$)")
 _STAND_IN = re.compile(
@@ -158,7 +164,12 @@ class Secret:
 
 def spans(data: bytes, known: Collection[str] = ()) -> list[Span]:
     """Give the places of all secrets that stand as they are, in order, without overlaps."""
-    return without_overlaps([*_known_spans(data, known), *_formed_spans(data)])
+    found: list[Span] = []
+    for begin in range(0, max(len(data) - _OVERLAP, 1), _PIECE - _OVERLAP):
+        piece = data[begin : begin + _PIECE] if len(data) > _PIECE else data
+        inside = [*_known_spans(piece, known), *_formed_spans(piece)]
+        found += (Span(span.kind, begin + span.start, begin + span.end) for span in inside)
+    return without_overlaps(found)
 
 
 def without_overlaps(found: list[Span]) -> list[Span]:
@@ -233,19 +244,16 @@ def _known_spans(data: bytes, known: Collection[str]) -> Iterator[Span]:
 @lru_cache(maxsize=64)
 def _in_any_escape(secret: str) -> re.Pattern[bytes]:
     r"""Match a text as it is, with `%41` or `\u0041` for any of its characters, and `\/` for a slash."""
-    pattern = rb""
-    for character in secret.encode():
-        plain = re.escape(bytes([character]))
-        slash = rb"\\*" if character in b'/"\\' else b""
-        more = rb"|\+" if character == 0x20 else b""
-        pattern += rb"(?:%b%b|%%(?:25)*(?i:%02x)|\\+u00(?i:%02x)%b)" % (
-            slash,
-            plain,
-            character,
-            character,
-            more,
-        )
-    return re.compile(pattern)
+    return re.compile(b"".join(map(_escapes_of, secret)))
+
+
+def _escapes_of(character: str) -> bytes:
+    r"""Match a character as it is, percent-encoded however often, or as `\u0041`."""
+    data, units = character.encode(), character.encode("utf-16-be")
+    plain = (rb"\\*" if character in '/"\\' else b"") + re.escape(data)
+    percent = b"".join(b"%%(?:25)*%02x" % byte for byte in data)
+    escaped = b"".join(rb"\\+u%02x%02x" % pair for pair in zip(units[::2], units[1::2], strict=True))
+    return b"(?:%b|(?i:%b|%b)%b)" % (plain, percent, escaped, rb"|\+" if character == " " else b"")
 
 
 # What is wrapped.
@@ -253,7 +261,7 @@ def _in_any_escape(secret: str) -> re.Pattern[bytes]:
 ALPHABETS = (b"+/", b"-_")
 _WRAP = rb"[ \t]*(?:\\r)?(?:\\n|\r?\n)[ \t]*"
 _RUNS = tuple(
-    re.compile(rb"[0-9A-Za-z%b]{22,}(?:%b[0-9A-Za-z%b]{4,})*" % (re.escape(two), _WRAP, re.escape(two)))
+    re.compile(rb"[0-9A-Za-z%b]{22,}(?:%b[0-9A-Za-z%b]{4,})*+" % (re.escape(two), _WRAP, re.escape(two)))
     for two in ALPHABETS
 )
 WRAPS = re.compile(_WRAP)
@@ -263,12 +271,18 @@ _LINES = re.compile(rb"[^\n]+")
 _GZIP = b"\x1f\x8b\x08"
 
 
-def base64_runs(data: bytes) -> Iterator[tuple[re.Match[bytes], bytes]]:
-    """Give what may be base64, lines that are wrapped joined in one match, and its last two letters."""
+def base64_runs(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Give where base64 may stand, and the last two letters of its alphabet; lines that are wrapped together.
+
+    A long run comes in pieces that overlap, so that a large body takes no more memory than it has.
+    """
     for two, runs in zip(ALPHABETS, _RUNS, strict=True):
         for match in runs.finditer(data):
-            if two == b"+/" or b"-" in match[0] or b"_" in match[0]:  # else the other alphabet had it
-                yield match, two
+            start, end = match.span()
+            if two == b"-_" and data.find(b"-", start, end) < 0 and data.find(b"_", start, end) < 0:
+                continue  # the other alphabet had it
+            for begin in range(start, max(end - _OVERLAP, start + 1), _PIECE - _OVERLAP):
+                yield begin, min(begin + _PIECE, end), two
 
 
 def decoded(text: bytes, two: bytes) -> bytes:
@@ -302,10 +316,13 @@ class _Search:
         ends = [] if line else [match.start() for match in re.finditer(rb"\n", data)]
         for span in spans(data, self._known):
             value = data[span.start : span.end]
+            shown = _shown(value.strip())
             at = line or bisect_left(ends, span.start) + 1
+            if span.kind == KNOWN:  # whatever dress it wore, it is the same
+                value = KNOWN.encode() + b"%d" % at
             if not (within and value in self._seen):
                 self._seen.add(value)
-                self.found.setdefault((at, value), Secret(span.kind, at, within, _shown(value)))
+                self.found.setdefault((at, value), Secret(span.kind, at, within, shown))
         if len(within) >= _DEEPEST:
             return
         for name, inner, start in _layers(data, within):
@@ -324,10 +341,10 @@ def _layers(data: bytes, within: tuple[str, ...]) -> Iterator[tuple[str, bytes, 
         for match in _LINES.finditer(data):
             if any(mark in match[0] for mark in marks) and (plain := undo(match[0])) != match[0]:
                 yield name, plain, match.start()
-    for match, two in base64_runs(data):
-        text = WRAPS.sub(b"", match[0])
+    for start, end, two in base64_runs(data):
+        text = WRAPS.sub(b"", data[start:end])
         for offset in range(4):  # letters that do not belong to it may stand before it
-            yield "base64", decoded(text[offset:], two), match.start()
+            yield "base64", decoded(text[offset:], two), start
 
 
 def _unescaped(text: bytes) -> bytes:
