@@ -170,7 +170,7 @@ def test_ids_of_interactions_go_when_asked() -> None:
 
 
 def test_lengths_and_arrivals_tell_of_what_is_left() -> None:
-    """Content-Length is right again, and each chunk ends where its bytes end, one that ended within a key too."""
+    """Content-Length is right again, and each chunk ends where its bytes do, in the middle of a key too."""
     body = f"data: {SECRET}\n\ndata: {SECRET}\n\n".encode()
     ends = (6, 10, 36, 42, len(body))
     old = Response(200, (("Content-Length", str(len(body))),), body, tuple(Arrival(end, 0.5) for end in ends))
