@@ -99,7 +99,7 @@ def agreement(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON, default=False)
 def recordings(session: nox.Session) -> None:
-    """Our cassettes, recorded again: the same bytes, unless scenarios or the server changed; and no secret."""
+    """Our cassettes, recorded again: the same bytes unless scenarios or the server changed, and no secret."""
     session.install("-e.")
     session.run("gemini-conformance", "record", *session.posargs)
     session.run("gemini-conformance", "lint", "cassettes")

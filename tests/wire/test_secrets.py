@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import random
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ import pytest
 
 from conformance.wire.cassette import read_cassette, write_cassette
 from conformance.wire.redaction import Redactor
-from conformance.wire.secrets import find_secrets
+from conformance.wire.secrets import SECRET_HEADERS, find_secrets
 from tests.generate.effort import EXAMPLES
 from tests.wire.planted import plant, sight
 
@@ -99,7 +100,7 @@ def test_what_stands_for_a_secret_is_none(text: str) -> None:
         ("x" + base64.b64encode(b"1" + OWN.encode()).decode(), ("base64",)),
         ("xy" + base64.urlsafe_b64encode(b"\xff\xfe12" + OWN.encode()).decode(), ("base64",)),
         (base64.b64encode(base64.b64encode(b"\0" + OWN.encode())).decode(), ("base64", "base64")),
-        (base64.b64encode(gzip.compress(OWN.encode())).decode(), ("base64", "gzip")),
+        (base64.b64encode(gzip.compress(OWN.encode(), mtime=0)).decode(), ("base64", "gzip")),
         (base64.encodebytes(b"-" * 100 + OWN.encode() + b"-" * 50).decode(), ("base64",)),
         (json.dumps(base64.encodebytes(b"-" * 38 + OWN.encode()).decode()), ("base64",)),
     ],
@@ -122,6 +123,12 @@ def test_a_key_is_found_where_it_is_percent_encoded_or_packed() -> None:
         assert [found.within for found in find_secrets(dressed)] == [within]
 
 
+@pytest.mark.parametrize("name", sorted(SECRET_HEADERS - {"from"}))
+def test_every_header_that_is_redacted_is_looked_for(name: str) -> None:
+    """Under each of its names; `from` alone is too common a word."""
+    assert len(find_secrets(f"{name}: SID=k7-k7-k7-k7-k7-k7@a.invalid".encode())) == 1
+
+
 def test_a_short_secret_is_a_word() -> None:
     """Or a test key of three letters would be found in every text."""
     assert find_secrets(b"abcdef and so on", ["abc", "abcdef"]) == []
@@ -135,6 +142,15 @@ def test_a_secret_is_found_anywhere_in_a_large_file() -> None:
     for at in range(786_432 - 40, 786_432 + 40, 19):
         data = base64.b64encode(b"\1" * at + OWN.encode() + b"\1" * 70_000)
         assert [found.within for found in find_secrets(data, [OWN])] == [("base64",)], at
+
+
+def test_a_long_packed_body_is_unpacked_as_a_whole() -> None:
+    """Longer than the pieces in which other base64 is read, and as far as it goes where it is cut off."""
+    for size, cut in ((800_000, 0), (1000, 8)):
+        raw = gzip.compress(random.Random(7).randbytes(size) + OWN.encode() + b" " * 70_000)
+        text = base64.b64encode(raw)
+        (found,) = find_secrets(b'{"body": "' + text[: len(text) - cut] + b'"}', [OWN])
+        assert found.within == ("base64", "gzip")
 
 
 def test_no_planted_secret_gets_into_a_cassette(tmp_path: Path) -> None:
