@@ -35,7 +35,7 @@ from conformance.report.record import Line, coverage_line, exchange_lines, kept_
 from conformance.scenario.play import Played, play
 from conformance.scenario.scenario import SUFFIX, is_ours, read_scenario, scenario_id
 from conformance.scenario.target import CassetteTarget, HttpTarget, Target
-from conformance.wire.redaction import redact, redact_text
+from conformance.wire.redaction import Redactor, redact_text
 from conformance.wire.trace import Place, Trace
 
 __all__ = [
@@ -287,7 +287,8 @@ def _judged(
     if doubt:
         report.findings.append(Verdict("warn", Place(0, "response"), "", doubt, "", "server"))
     secrets = _secrets(target, targets)
-    exchanges = [redact(call.exchange, secrets) for call in played.trace.calls]
+    redactor = Redactor(secrets)
+    exchanges = [redactor.exchange(call.exchange) for call in played.trace.calls]
     trace = Trace.of(exchanges, played.trace.name)
     summary = _summary(
         subject,
