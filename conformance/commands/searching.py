@@ -53,7 +53,7 @@ def search(paths: Sequence[str], *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"files": len(read), "bytes": size, "found": [*_lines(read)]}, indent=1))
     else:
-        told = f"{found} secrets" if found else "no secret"
+        told = f"{found} secret{'s' * (found > 1)}" if found else "no secret"
         more = f", {unread} could not be read" if unread else ""
         print(f"{told} in {len(read)} files, {size:,} bytes{more}")
     return code or (1 if found or unread else 0)

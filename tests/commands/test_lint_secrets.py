@@ -136,7 +136,7 @@ def test_a_line_is_told_in_a_file_of_many_pieces(capsys: pytest.CaptureFixture[s
     assert lint() == 1
     line = data[: data.index(b"AIza")].count(b"\n") + 1
     out = capsys.readouterr().out
-    assert out.startswith(f"seen/large.txt:{line}: API key: 'AIza'… (39 characters)\n1 secrets in 1 files")
+    assert out.startswith(f"seen/large.txt:{line}: API key: 'AIza'… (39 characters)\n1 secret in 1 files")
 
 
 def test_a_cassette_of_ours_is_clean_though_its_exchange_was_not(capsys: pytest.CaptureFixture[str]) -> None:
