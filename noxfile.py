@@ -4,6 +4,7 @@ Plain `nox` is what CI runs: no network beyond the package registry, no key. The
 
     nox -s bench
     nox -s agreement
+    nox -s recordings
     nox -s mutants
     nox -s "clients(google-genai-3)"
     nox -s matrix
@@ -97,6 +98,27 @@ def agreement(session: nox.Session) -> None:
     session.run(
         "pytest",
         "tests/generate/test_agreement.py",
+        *session.posargs,
+        env={"CONFORMANCE_EXAMPLES": "10000"},
+    )
+
+
+@nox.session(python=PYTHON, default=False)
+def recordings(session: nox.Session) -> None:
+    """Our cassettes, recorded again: the same bytes unless scenarios or the server changed, and no secret."""
+    session.install("-e.")
+    session.run("gemini-conformance", "record", *session.posargs)
+    session.run("gemini-conformance", "lint", "cassettes")
+    session.run("gemini-conformance", "lint", "--secrets", "cassettes")
+
+
+@nox.session(python=PYTHON, default=False)
+def planted(session: nox.Session) -> None:
+    """Secrets planted everywhere in 10,000 exchanges: none may be left."""
+    session.install("-e.[tests]")
+    session.run(
+        "pytest",
+        "tests/wire/test_secrets.py",
         *session.posargs,
         env={"CONFORMANCE_EXAMPLES": "10000"},
     )

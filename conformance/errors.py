@@ -17,7 +17,8 @@ A run goes through these steps; beside each, what may end it:
     name a driver      DriverUnknown                              usage (2)
     drive a client     TesteeMissing, TesteeNotReady,
                        TesteeBroken                               a client that cannot be driven (4)
-    tell the outcome   OutputLost                                 usage (2)
+    tell the outcome   OutputLost, FileTaken                      usage (2)
+                       SecretLeft, RecordingWrong                 a finding about what was recorded (1)
 
 The class name is the fact, the message holds the values, the hint is the next action. This module imports
 nothing of ours, so that everyone may import it.
@@ -37,6 +38,7 @@ __all__ = [
     "DataFolderMissing",
     "DriverUnknown",
     "FileBroken",
+    "FileTaken",
     "ForwarderLost",
     "KeyMissing",
     "KnownBroken",
@@ -48,9 +50,11 @@ __all__ = [
     "PortTaken",
     "RecordBroken",
     "RecordingUnreadable",
+    "RecordingWrong",
     "RequirementBroken",
     "ScenarioBroken",
     "SchemaBroken",
+    "SecretLeft",
     "TargetUnreachable",
     "TesteeBroken",
     "TesteeMissing",
@@ -263,6 +267,55 @@ class CassetteBroken(ConformanceError):
     @property
     def hint(self) -> str:
         return "Record it with `gemini-conformance record`; --cassettes DIR takes them from elsewhere."
+
+
+@dataclass(eq=False)
+class FileTaken(ConformanceError):
+    """Another process writes the same file just now."""
+
+    file: str
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return f"{self.file} is being written by another process"
+
+    @property
+    def hint(self) -> str:
+        return "Wait for it, or choose another folder with --to."
+
+
+@dataclass(eq=False)
+class SecretLeft(ConformanceError):
+    """What was to be written still holds a secret; nothing was written."""
+
+    file: str
+    where: str
+    found: str
+    exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        return f"{self.file} is not written: {self.where} would hold a secret: {self.found}"
+
+    @property
+    def hint(self) -> str:
+        return "Take it out of the scenario; if it is not there, report this: redaction should have found it."
+
+
+@dataclass(eq=False)
+class RecordingWrong(ConformanceError):
+    """What was recorded breaks the contract; nothing was written, so that it becomes no fixture."""
+
+    file: str
+    findings: Sequence[str]
+    exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        more = f", and {len(self.findings) - 1} more" if len(self.findings) > 1 else ""
+        return f"{self.file} is not written: the recording breaks {self.findings[0]}{more}"
+
+    @property
+    def hint(self) -> str:
+        return "`run` tells more; --even-if-wrong writes it, with what is wrong in its provenance."
 
 
 @dataclass(eq=False)

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from conformance.commands.searching import search
 from conformance.commands.shared import Output, add_known_options, bookkeeping, positive, write_known
 from conformance.contract.coverage import Coverage
 from conformance.errors import PathMissing
 from conformance.judge.judge import judge
+from conformance.judge.verdict import Verdict
 from conformance.report.record import (
     Line,
     coverage_line,
@@ -22,6 +24,7 @@ from conformance.report.record import (
 from conformance.report.text import render_record
 from conformance.wire.recording import Recording, find_files, read_all
 from conformance.wire.redaction import redact
+from conformance.wire.trace import Place
 
 if TYPE_CHECKING:
     from conformance.contract.validation import Branch
@@ -49,12 +52,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="what is printed; default: text"
     )
+    parser.add_argument(
+        "--secrets",
+        action="store_true",
+        help="judge nothing, look for secrets, in every file whatever it is, also where they are encoded",
+    )
     parser.add_argument("--verbose", "-v", action="store_true", help="show every file and requirement")
     parser.add_argument("--record", metavar="FILE", help="where the record goes; default: none is kept")
 
 
 def run(options: argparse.Namespace) -> int:
     """Judge the recordings and print what was found; each is let go before the next is read."""
+    if options.secrets:
+        return search(options.paths, as_json=options.format == "json")
     header = header_line(command="lint", paths=options.paths, closed=options.closed)
     parties = (options.party,) if options.party else ("server", "client")
     path = Path(options.record) if options.record else None
@@ -91,6 +101,8 @@ def lint_lines(options: argparse.Namespace) -> Iterator[list[Line]]:
         else:
             trace = recording.trace
             report = judge(trace, closed=options.closed, parties=parties)
+            if recording.doubt:
+                report.findings.append(Verdict("warn", Place(0, "response"), "", recording.doubt))
             line = file_line(recording.file, form=recording.form, outcome=report.outcome)
             shown = _shown(recording.file, report, trace)
             yield [line, *shown, *report_lines(recording.file, report, trace)]

@@ -10,7 +10,7 @@ from conformance.commands.shared import (
     target_options,
 )
 from conformance.errors import ConformanceError, UsageRefused
-from conformance.scenario.recording import record_scenario, refuse_the_package
+from conformance.scenario.recording import Wishes, record_scenario, refuse_the_package
 from conformance.scenario.running import Targets
 
 __all__ = ["add_arguments", "run"]
@@ -24,6 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_target_options(parser)
     parser.add_argument("--to", metavar="DIR", help="where the cassettes go; default: ours")
+    parser.add_argument(
+        "--shorten", action="store_true", help="shorten signatures and media to stubs that are still base64"
+    )
+    parser.add_argument("--hide-ids", action="store_true", help="redact the ids of interactions too")
+    parser.add_argument(
+        "--even-if-wrong",
+        action="store_true",
+        help="write a recording that breaks the contract too, with what is wrong in its provenance",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,11 +45,12 @@ def run(options: argparse.Namespace) -> int:
     files = scenario_files(options.paths)
     refuse_the_package(files, options.to)
     targets = Targets(asked)
+    wishes = Wishes(options.to, options.shorten, options.hide_ids, options.even_if_wrong)
     codes = [0]
     try:
         for file in files:
             try:
-                print(record_scenario(file, options.target, targets, folder_to=options.to))
+                print(record_scenario(file, options.target, targets, wishes))
             except ConformanceError as error:
                 codes.append(complain(error))
     finally:

@@ -2,9 +2,10 @@
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 
-from conformance.errors import PathMissing
+from conformance.errors import PathMissing, UsageRefused
 from conformance.server import ReferenceServer, serve
 
 __all__ = ["add_arguments", "run"]
@@ -21,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cassettes", metavar="DIR", help="answer with the recordings of this folder instead of the model"
     )
     parser.add_argument(
+        "--speed",
+        type=_speed,
+        metavar="N",
+        help="in the chunks that were recorded, at 1: their times, 2: twice as fast, 0: at once",
+    )
+    parser.add_argument(
         "--allow-remote", action="store_true", help="bind to an address that others can reach"
     )
 
@@ -30,6 +37,8 @@ def run(options: argparse.Namespace) -> int:
     cassettes = Path(options.cassettes) if options.cassettes else None
     if cassettes is not None and not cassettes.is_dir():
         raise PathMissing(options.cassettes, "no such folder")
+    if options.speed is not None and cassettes is None:
+        raise UsageRefused("--speed is that of recordings", "Give --cassettes DIR too.")
 
     def ready(server: ReferenceServer) -> None:
         print(server.url, flush=True)
@@ -43,5 +52,13 @@ def run(options: argparse.Namespace) -> int:
         on_ready=ready,
         allow_remote=options.allow_remote,
         cassettes=cassettes,
+        speed=options.speed,
     )
     return 0
+
+
+def _speed(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= float(text) < 1e6:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text} is no speed: 1 is as recorded, 0 does not wait")

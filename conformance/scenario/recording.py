@@ -2,29 +2,55 @@
 
     print(record_scenario(path, "embedded", targets))
 
-What is recorded from our own server says so, and has an address that nobody can mistake for the service's.
-Keys are redacted before anything is written. A cassette that would differ in times alone stays as it is.
+What is recorded from our own server says so, has an address that nobody can mistake for the service's, and
+no times: the same server gives the same file. What is recorded is judged before it is written, and secrets
+are redacted. A cassette that would differ in times alone stays as it is.
 """
 
-from collections.abc import Iterable
-from dataclasses import replace
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from conformance.contract.places import PACKAGE, folder
-from conformance.errors import CassetteBroken, ScenarioBroken, UsageRefused
+from conformance.errors import CassetteBroken, RecordingWrong, ScenarioBroken, UsageRefused
+from conformance.judge.judge import judge
 from conformance.report.record import our_version
-from conformance.scenario.play import play
+from conformance.scenario.play import Played, play
 from conformance.scenario.running import Targets, cassette_path
 from conformance.scenario.scenario import is_ours, read_scenario
-from conformance.wire.cassette import read_cassette, write_cassette
-from conformance.wire.exchange import Exchange
-from conformance.wire.redaction import redact, redact_text
+from conformance.wire.cassette import FORMAT, read_cassette, write_cassette
+from conformance.wire.exchange import Arrival, Exchange, Response, header
+from conformance.wire.files import writing_alone
+from conformance.wire.redaction import Redactor, redact_text, shorten
+from conformance.wire.sse import Decoder
+from conformance.wire.trace import Trace
 
-__all__ = ["OWN_ADDRESS", "record_scenario", "refuse_the_package"]
+__all__ = ["KEY_VARIABLES", "OWN_ADDRESS", "Wishes", "record_scenario", "refuse_the_package"]
 
 OWN_ADDRESS = "http://reference-server.invalid"
+KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+"""What these hold is in no recording, whether it was sent or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a cassette is to be made.
+
+    folder_to: where it goes, if not to ours or beside the scenario.
+    shorten: signatures and media become stubs.
+    hide_ids: the ids of interactions are redacted.
+    even_if_wrong: a recording that breaks the contract is written too, and says so.
+    """
+
+    folder_to: str | None = None
+    shorten: bool = False
+    hide_ids: bool = False
+    even_if_wrong: bool = False
 
 
 def refuse_the_package(paths: Iterable[Path], folder_to: str | None) -> None:
@@ -40,68 +66,155 @@ def refuse_the_package(paths: Iterable[Path], folder_to: str | None) -> None:
         )
 
 
-def record_scenario(path: Path, target: str, targets: Targets, *, folder_to: str | None = None) -> str:
+def record_scenario(path: Path, target: str, targets: Targets, wishes: Wishes | None = None) -> str:
     """Play a scenario and write its cassette; give a sentence that says what was written.
 
     Raises:
-        UsageRefused: the cassette cannot be written there.
+        UsageRefused: the cassette cannot be written there, or not as wished.
+        FileTaken: another process records it.
         ScenarioBroken: it could not be played to its end, so that the cassette would miss requests.
+        RecordingWrong: what was answered breaks the contract.
+        SecretLeft: what was recorded holds a secret that was not found before.
     """
-    refuse_the_package([path], folder_to)
-    to = cassette_path(path, folder_to)
-    scenario = read_scenario(path)
-    played = play(scenario, targets.find(target, path), api_version=targets.options.api_version)
-    responses = [call.exchange.response for call in played.trace.calls]
-    cut = next((response.cut for response in responses if response is not None and response.cut), "")
-    key = targets.key(target, scenario.id)
-    if played.stopped or cut:
-        why = redact_text(played.stopped or cut, [key])
-        raise ScenarioBroken(str(path), "", f"nothing was recorded: {why}")
-    exchanges = [redact(_addressed(call.exchange, target), [key]) for call in played.trace.calls]
-    unmet = redact_text("; ".join(f"{miss.call}: {miss.message}" for miss in played.misses), [key])
-    if _same(to, exchanges):
-        return f"{to}: {len(exchanges)} exchanges, unchanged"
+    wishes = wishes or Wishes()
+    refuse_the_package([path], wishes.folder_to)
+    to = cassette_path(path, wishes.folder_to)
     try:
-        write_cassette(to, exchanges, _provenance(target, targets, scenario.id))
+        with writing_alone(to):
+            return _record(path, to, target, targets, wishes)
     except OSError as error:
         raise UsageRefused(
             f"{to} cannot be written: {error.strerror}", "Choose a folder with --to."
         ) from None
-    return f"{to}: {len(exchanges)} exchanges recorded" + (f"; not as expected: {unmet}" if unmet else "")
+
+
+def _record(path: Path, to: Path, target: str, targets: Targets, wishes: Wishes) -> str:
+    scenario = read_scenario(path)
+    played = play(scenario, targets.find(target, path), api_version=targets.options.api_version)
+    key = targets.key(target, scenario.id)
+    _refuse_half(played, path, key)
+    wrong = _wrong(played.trace, key)
+    if wrong and not wishes.even_if_wrong:
+        raise RecordingWrong(str(to), wrong)
+    secrets = [key, *(os.environ.get(name, "").strip() for name in KEY_VARIABLES)]
+    made = _Made.of([_addressed(call.exchange, target) for call in played.trace.calls], secrets, wishes)
+    broken = [finding for finding in _wrong(Trace.of(made.exchanges), key) if finding not in wrong]
+    if broken:
+        raise UsageRefused(f"{to} is not written: shortened or redacted it would break {broken[0]}")
+    provenance = _provenance(target, targets, played) | made.provenance
+    if wrong:
+        provenance["findings"] = wrong
+    if _same(to, made.exchanges, provenance, timeless=target != "embedded"):
+        return f"{to}: {len(made.exchanges)} exchanges, unchanged"
+    write_cassette(to, made.exchanges, provenance, secrets=secrets)
+    unmet = redact_text("; ".join(f"{miss.call}: {miss.message}" for miss in played.misses), secrets)
+    told = [f"{to}: {len(made.exchanges)} exchanges recorded"]
+    told += [f"not as expected: {unmet}"] if unmet else []
+    told += [f"it breaks {'; '.join(wrong)}"] if wrong else []
+    return "; ".join(told)
+
+
+def _refuse_half(played: Played, path: Path, key: str) -> None:
+    responses = [call.exchange.response for call in played.trace.calls]
+    cut = next((response.cut for response in responses if response is not None and response.cut), "")
+    if played.stopped or cut:
+        why = redact_text(played.stopped or cut, [key])
+        raise ScenarioBroken(str(path), "", f"nothing was recorded: {why}")
+
+
+def _wrong(trace: Trace, key: str) -> list[str]:
+    """Tell which requirements a server breaks in a trace, each once, with what is wrong first."""
+    told: dict[str, str] = {}
+    for verdict in judge(trace, parties=("server",)).of("fail"):
+        told.setdefault(verdict.requirement, f"{verdict.requirement}: {redact_text(verdict.message, [key])}")
+    return list(told.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The exchanges as they are written, and what was done to them."""
+
+    exchanges: list[Exchange]
+    provenance: dict[str, Any]
+
+    @classmethod
+    def of(cls, exchanges: Sequence[Exchange], secrets: Sequence[str], wishes: Wishes) -> "_Made":
+        """Redact, and shorten where that is wished."""
+        redactor = Redactor(secrets, ids=wishes.hide_ids)
+        made, count = [], 0
+        for exchange in exchanges:
+            whole, stubs = shorten(exchange) if wishes.shorten else (exchange, 0)
+            made.append(redactor.exchange(whole))
+            count += stubs
+        told: dict[str, Any] = {"redacted": {kind: n for kind, n in sorted(redactor.redacted.items()) if n}}
+        return cls(made, told | ({"shortened": count} if count else {}))
 
 
 def _addressed(exchange: Exchange, target: str) -> Exchange:
-    """Give exchanges with our own server an address that does not change with its port."""
-    if target != "embedded" or exchange.request is None:
+    """Give exchanges with our own server an address that does not change with its port, and no times."""
+    if target != "embedded" or exchange.request is None or exchange.response is None:
         return exchange
     parts = urlsplit(exchange.request.url)
     url = OWN_ADDRESS + parts.path + (f"?{parts.query}" if parts.query else "")
     kept = tuple(pair for pair in exchange.request.headers or () if pair[0].lower() != "host")
-    return replace(exchange, request=replace(exchange.request, url=url, headers=kept))
+    response = replace(exchange.response, arrivals=_as_written(exchange.response))
+    return replace(exchange, request=replace(exchange.request, url=url, headers=kept), response=response)
 
 
-def _provenance(target: str, targets: Targets, scenario: str) -> dict[str, Any]:
-    told: dict[str, Any] = {"recorder": f"gemini-conformance {our_version()}", "scenario": scenario}
+def _as_written(response: Response) -> tuple[Arrival, ...]:
+    """Give the pieces in which our server writes, a stream frame by frame; how TCP joins them is chance."""
+    sizes = [len(response.body)]
+    if "event-stream" in (header(response.headers, "content-type") or ""):
+        sizes = [len(frame.raw) for frame in Decoder().feed(response.body)]
+        sizes += [len(response.body) - sum(sizes)]
+    return tuple(Arrival(end, 0.0) for end, size in zip(accumulate(sizes), sizes, strict=True) if size)
+
+
+def _provenance(target: str, targets: Targets, played: Played) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "recorder": f"gemini-conformance {our_version()}",
+        "scenario": played.scenario.id,
+    }
     if target == "embedded":
         told["origin"] = "the reference server of this project, not the live service"
         told["seed"] = targets.options.seed
     else:
         told["origin"] = targets.url(target)
+        told["recorded"] = datetime.now(UTC).isoformat(timespec="seconds")
+    asked = [call.asked for call in played.trace.calls if isinstance(call.asked, dict)]
+    named = [body.get(member) for body in asked for member in ("model", "agent")]
+    told["models"] = list(dict.fromkeys(name for name in named if isinstance(name, str)))
+    told["api_version"] = targets.options.api_version
+    sent = [call.exchange.request for call in played.trace.calls]
+    revisions = [header(request.headers, "api-revision") for request in sent if request is not None]
+    told["revisions"] = list(dict.fromkeys(filter(None, revisions)))
     return told
 
 
-def _same(path: Path, exchanges: list[Exchange]) -> bool:
-    """Whether a cassette holds these exchanges already; times do not count."""
+_OF_THE_MOMENT = frozenset({"recorder", "recorded", "sha256", "format", "edited"})
+
+
+def _same(path: Path, exchanges: list[Exchange], provenance: dict[str, Any], *, timeless: bool) -> bool:
+    """Whether a cassette holds these exchanges already, and tells the same of them."""
     try:
-        recorded, _ = read_cassette(path)
+        recorded, told = read_cassette(path)
     except CassetteBroken:
         return False
-    return [_timeless(exchange) for exchange in recorded] == [_timeless(exchange) for exchange in exchanges]
+    if told.get("edited") or told.get("format") != FORMAT:
+        return False
+    old, new = (
+        {key: value for key, value in one.items() if key not in _OF_THE_MOMENT} for one in (told, provenance)
+    )
+    return old == new and [_known(one, timeless=timeless) for one in recorded] == [
+        _known(one, timeless=timeless) for one in exchanges
+    ]
 
 
-def _timeless(exchange: Exchange) -> tuple[Any, ...]:
+def _known(exchange: Exchange, *, timeless: bool) -> tuple[Any, ...]:
     request, response = exchange.request, exchange.response
+    arrivals = () if timeless or response is None else tuple(response.arrivals)
     return (
         (request.method, request.url, sorted(request.headers or ()), request.body) if request else None,
         (response.status, sorted(response.headers or ()), response.body) if response else None,
+        arrivals,
     )

@@ -35,7 +35,7 @@ from conformance.report.record import Line, coverage_line, exchange_lines, kept_
 from conformance.scenario.play import Played, play
 from conformance.scenario.scenario import SUFFIX, is_ours, read_scenario, scenario_id
 from conformance.scenario.target import CassetteTarget, HttpTarget, Target
-from conformance.wire.redaction import redact, redact_text
+from conformance.wire.redaction import Redactor, redact_text
 from conformance.wire.trace import Place, Trace
 
 __all__ = [
@@ -251,7 +251,8 @@ def _lines(path: Path, target: str, targets: Targets) -> list[Line]:
         if scenario.only and target not in scenario.only:
             told = f"it makes sense for {' and '.join(scenario.only)} alone"
             return [_summary(subject, target, path, "not-applicable", told)]
-        played = play(scenario, targets.find(target, path), api_version=targets.options.api_version)
+        found = targets.find(target, path)
+        played = play(scenario, found, api_version=targets.options.api_version)
     except CassetteMiss as error:
         return [_summary(subject, target, path, "fail", str(error), hint=error.hint)]
     except TargetUnreachable as error:
@@ -263,7 +264,8 @@ def _lines(path: Path, target: str, targets: Targets) -> list[Line]:
     except Exception as error:  # noqa: BLE001 (whatever it is, the run goes on and says so)
         return [_our_fault(subject, target, path, error)]
     try:
-        return _judged(subject, target, targets, played, time.monotonic() - started)
+        doubt = found.doubt if isinstance(found, CassetteTarget) else ""
+        return _judged(subject, target, targets, played, time.monotonic() - started, doubt=doubt)
     except Exception as error:  # noqa: BLE001
         return [_our_fault(subject, target, path, error)]
 
@@ -278,11 +280,16 @@ def _our_fault(subject: str, target: str, path: Path, error: Exception) -> Line:
     return line
 
 
-def _judged(subject: str, target: str, targets: Targets, played: Played, seconds: float) -> list[Line]:
+def _judged(
+    subject: str, target: str, targets: Targets, played: Played, seconds: float, *, doubt: str = ""
+) -> list[Line]:
     weak = target == "live" or played.unreachable
     report = judge_played(played, closed=targets.options.closed, own=target in OWN_TARGETS, weak=weak)
+    if doubt:
+        report.findings.append(Verdict("warn", Place(0, "response"), "", doubt, "", "server"))
     secrets = _secrets(target, targets)
-    exchanges = [redact(call.exchange, secrets) for call in played.trace.calls]
+    redactor = Redactor(secrets)
+    exchanges = [redactor.exchange(call.exchange) for call in played.trace.calls]
     trace = Trace.of(exchanges, played.trace.name)
     summary = _summary(
         subject,

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from conformance.errors import CassetteMiss, TargetUnreachable
-from conformance.wire.cassette import read_cassette
+from conformance.wire.cassette import EDITED, read_cassette
 from conformance.wire.coding import LARGEST_BYTES
 from conformance.wire.exchange import Arrival, Exchange, Headers, Request, Response, header
 from conformance.wire.likeness import differences, identity
@@ -195,6 +195,7 @@ class CassetteTarget:
     """A cassette: answers the requests that it holds, each once and in order, and opens no socket.
 
     A request is known by method, path, query and body; keys and other headers do not count.
+    doubt: what speaks against the cassette as evidence; empty when nothing does.
     """
 
     url = ""
@@ -203,6 +204,8 @@ class CassetteTarget:
         self.key = key
         self._path = path
         self._exchanges, self.provenance = read_cassette(path)
+        self.doubt = EDITED if self.provenance.get("edited") else ""
+        self._known = [identity(one.request) if one.request else None for one in self._exchanges]
         self._played = [False] * len(self._exchanges)
 
     def send(self, request: Request) -> Exchange:
@@ -213,7 +216,7 @@ class CassetteTarget:
         """
         wanted = identity(request)
         for number, exchange in enumerate(self._exchanges):
-            if not self._played[number] and exchange.request and identity(exchange.request) == wanted:
+            if not self._played[number] and self._known[number] == wanted:
                 self._played[number] = True
                 return Exchange(exchange.request, exchange.response, witnessed=bool(self.provenance))
         raise CassetteMiss(str(self._path), f"{request.method} {request.url}", self._nearest(request))

@@ -31,6 +31,7 @@ __all__ = ["CUTS", "Delivered", "Gate", "Plan", "Wire", "confirmed", "deliver", 
 
 CUTS = frozenset({"write", "whole", "frame", "byte"})
 _WAIT_S = 1.0
+_LONGEST_SLEEP_S = 10.0
 _SPINS = 5
 _UNKNOWN_PAUSE_S = 0.005
 _SIOCOUTQ = 0x5411
@@ -41,13 +42,17 @@ _NLM_F_REQUEST = 1
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a body is cut and paced; `control` explains the fields."""
+    """How a body is cut and paced; `control` explains the fields.
+
+    due: when each piece goes out, in seconds from the beginning; the head goes with the first.
+    """
 
     cut: str = "write"
     at: tuple[int, ...] = ()
     pause_s: float = 0.0
     confirm: bool = False
     lockstep: bool = False
+    due: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -107,8 +112,12 @@ class Wire(Protocol):
 
 async def deliver(script: "Script", plan: Plan, wire: Wire, gate: Gate, delivered: Delivered) -> None:
     """Send what a script holds as a plan wants it; what happens in the end is the business of the caller."""
+    begun = asyncio.get_running_loop().time()
     with closing(Kernel()) as kernel:
         for data in _writes_of(script, plan):
+            if plan.due:
+                place = min(max(0, delivered.writes - 1), len(plan.due) - 1)
+                await _until(begun + plan.due[place], wire)
             if plan.confirm and delivered.writes:
                 if await confirmed(wire, kernel):
                     delivered.confirmed += 1
@@ -123,6 +132,14 @@ async def deliver(script: "Script", plan: Plan, wire: Wire, gate: Gate, delivere
             if plan.pause_s:
                 await asyncio.sleep(plan.pause_s)
     delivered.whole = True
+
+
+async def _until(due: float, wire: Wire) -> None:
+    """Wait for a time; sending nothing now and then shows that the connection is not stalled."""
+    loop = asyncio.get_running_loop()
+    while (left := due - loop.time()) > 0:
+        await asyncio.sleep(min(left, _LONGEST_SLEEP_S))
+        await wire.send(b"")
 
 
 def _writes_of(script: "Script", plan: Plan) -> Iterator[bytes]:

@@ -7,6 +7,9 @@ In the place of a `Service`, so answers can be delivered in every way that `cont
 by method, path, query and body; headers do not count, but one without any key is preferably answered as one
 that had none; `/v1` and `/v1beta` are the same. Where a request was recorded several times, each account gets
 the answers in their order, and the last one from then on.
+
+With a speed, an answer comes in the chunks in which it was recorded, and at their times: 1 as they were, 2
+twice as fast, 0 without waiting. Without one, and where no chunks were recorded, streams come frame by frame.
 """
 
 import re
@@ -20,7 +23,8 @@ from conformance.server.answer import Answer
 from conformance.server.control import HEADER, control_of, split_key
 from conformance.server.identity import account_of
 from conformance.server.ledger import PATHS, Ledger
-from conformance.server.misbehaving import controlled, error_answer
+from conformance.server.misbehaving import Delivery, controlled, error_answer
+from conformance.server.plans import Plan
 from conformance.server.refusal import FrontEndRefused, Refused
 from conformance.server.service import key_of, operation_of
 from conformance.wire.cassette import read_cassette
@@ -52,6 +56,7 @@ class _Recorded:
     known: _Known
     request: Request
     answer: Answer
+    plan: Plan | None = None
 
 
 class Cassettes:
@@ -61,12 +66,12 @@ class Cassettes:
         CassetteBroken: a file is no cassette.
     """
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path, speed: float | None = None) -> None:
         self.ledger = Ledger()
-        self.recorded = [*_read(where)]
-        self._answers: dict[_Known, list[Answer]] = {}
+        self.recorded = [*_read(where, speed)]
+        self._answers: dict[_Known, list[_Recorded]] = {}
         for recorded in self.recorded:
-            self._answers.setdefault(recorded.known, []).append(recorded.answer)
+            self._answers.setdefault(recorded.known, []).append(recorded)
         self._played: OrderedDict[tuple[str, _Known], int] = OrderedDict()
 
     def answer(self, request: Request) -> Answer:
@@ -108,7 +113,10 @@ class Cassettes:
         self._played[account, known] = number + 1
         if len(self._played) > _PLAYED:
             self._played.popitem(last=False)
-        return answers[min(number, len(answers) - 1)]
+        recorded = answers[min(number, len(answers) - 1)]
+        if recorded.plan is None:
+            return recorded.answer
+        return replace(recorded.answer, delivery=Delivery(account, recorded.plan, None))
 
     def _nearest(self, request: Request) -> str:
         if not self.recorded:
@@ -119,7 +127,7 @@ class Cassettes:
         return f"the nearest is {place}, which differs in {'; '.join(told[:3])}"
 
 
-def _read(where: Path) -> Iterator[_Recorded]:
+def _read(where: Path, speed: float | None) -> Iterator[_Recorded]:
     paths = sorted(where.rglob("*.yaml")) if where.is_dir() else [where]
     for path in paths:
         exchanges, _ = read_cassette(path)
@@ -130,7 +138,19 @@ def _read(where: Path) -> Iterator[_Recorded]:
                 case Exchange(Request() as request, Response(int()) as response):
                     known = replace(_known(request), keyless=keyed and not _has_key(request))
                     answer = _answer_of(response)
-                    yield _Recorded(f"{name}[{number}]", known, _of_v1beta(request), answer)
+                    plan = None if speed is None else _plan_of(response, speed)
+                    yield _Recorded(f"{name}[{number}]", known, _of_v1beta(request), answer, plan)
+
+
+def _plan_of(response: Response, speed: float) -> Plan | None:
+    """Give the chunks of a recorded response and their times; None where nobody measured them."""
+    times: dict[int, float] = {}
+    for arrival in response.arrivals:
+        times.setdefault(arrival.end, arrival.time_s / speed if speed else 0.0)
+    ends = [end for end in sorted(times) if end]
+    if not ends:
+        return None
+    return Plan(at=tuple(ends), due=tuple(times[end] for end in ends))
 
 
 def _has_key(request: Request | None) -> bool:

@@ -56,6 +56,7 @@ def serving(
     port: int = 0,
     limits: Limits | None = None,
     cassettes: Path | None = None,
+    speed: float | None = None,
     answering: Answering | None = None,
 ) -> Iterator[ReferenceServer]:
     """Serve in a thread with an event loop of its own until the block ends.
@@ -70,7 +71,8 @@ def serving(
     async def live() -> None:
         stop = asyncio.Event()
         try:
-            service = answering or (Cassettes(cassettes) if cassettes is not None else Service(seed))
+            recorded = Cassettes(cassettes, speed) if cassettes is not None else None
+            service = answering or recorded or Service(seed)
             async with _listening(host, port, service, limits or Limits(), allow_remote=False) as server:
                 ready.set_result((server, asyncio.get_running_loop(), stop))
                 await stop.wait()
@@ -101,6 +103,7 @@ def serve(
     *,
     allow_remote: bool = False,
     cassettes: Path | None = None,
+    speed: float | None = None,
 ) -> None:
     """Serve in the foreground until SIGINT or SIGTERM; `on_ready` is called once the port is open.
 
@@ -110,7 +113,7 @@ def serve(
         UsageRefused: the host or the port cannot be had at all.
         CassetteBroken: a file among the cassettes is none.
     """
-    service = Cassettes(cassettes) if cassettes is not None else Service(seed)
+    service = Cassettes(cassettes, speed) if cassettes is not None else Service(seed)
     make_room()
 
     async def live() -> None:

@@ -5,31 +5,48 @@
 
 Stock vcrpy plays them. More top-level keys, which it passes over, tell where a recording comes from
 (`provenance`), when the parts of each body arrived (`arrivals`, rows of [end in bytes, milliseconds]), and
-what cut a response off (`endings`, only where something did).
+what cut a response off (`endings`, only where something did). The provenance ends in a hash of everything
+else, so that a cassette tells whether it is still as it was recorded.
+
+A cassette that holds a secret cannot be written: see `secrets`.
 """
 
+import base64
+import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from conformance.errors import CassetteBroken
+from conformance.errors import CassetteBroken, SecretLeft
 from conformance.wire.coding import undo_coding
 from conformance.wire.exchange import LEFT, STOPPED, Arrival, Exchange, Headers, Request, Response
 from conformance.wire.files import write_atomically
+from conformance.wire.secrets import find_secrets
 
 __all__ = [
+    "EDITED",
+    "FORMAT",
+    "OtherFormat",
     "exchanges_of",
+    "is_edited",
     "load_yaml",
     "load_yaml_documents",
     "read_cassette",
     "write_cassette",
 ]
 
+FORMAT = 2
+"""Of our own keys: 1 had no hash. vcrpy's `version` has been 1 since 2014."""
+EDITED = "the cassette is not as it was recorded: its hash tells that it was edited, or cut off"
 _YAML_LINE_ENDS = frozenset("\x85\u2028\u2029")
 _DEEPEST_YAML = 200
 _MISSHAPEN = (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
+
+
+class OtherFormat(ValueError):
+    """A cassette of a version that cannot be read here; the message says which."""
 
 
 def load_yaml(text: str) -> Any:
@@ -87,18 +104,42 @@ def read_cassette(path: Path) -> tuple[list[Exchange], Mapping[str, Any]]:
         raise CassetteBroken(str(path), f"not a cassette: {str(error).splitlines()[0]}") from None
     try:
         exchanges = exchanges_of(data)
+    except OtherFormat as error:
+        raise CassetteBroken(str(path), str(error)) from None
     except ValueError as error:
         raise CassetteBroken(str(path), f"not a cassette: {error}") from None
     provenance = data.get("provenance")
-    return exchanges, provenance if isinstance(provenance, dict) else {}
+    told = provenance if isinstance(provenance, dict) else {}
+    return exchanges, {**told, "edited": True} if is_edited(data) else told
+
+
+def is_edited(data: Mapping[str, Any]) -> bool:
+    """Tell whether a cassette is another than was recorded; False where it holds no hash of that."""
+    match data.get("provenance"):
+        case {"sha256": told}:
+            return bool(told != _hash_of(data))
+    return False
+
+
+def _hash_of(data: Mapping[str, Any]) -> str:
+    """Hash everything but the provenance, however it is written: as canonical JSON, bytes as base64."""
+    told = {key: data[key] for key in ("interactions", "arrivals", "endings") if key in data}
+    text = json.dumps(told, sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def exchanges_of(data: Any) -> list[Exchange]:
     """Give the exchanges of vcrpy's dictionary, whichever client it was recorded with.
 
     Raises:
+        OtherFormat: it is of a version that cannot be read.
         ValueError: it has no list of interactions, or one of them is not whole: the file was cut or edited.
     """
+    _check_version(data)
     match data:
         case {"interactions": [*entries]}:
             rows, endings = data.get("arrivals") or [], data.get("endings") or []
@@ -119,6 +160,18 @@ def exchanges_of(data: Any) -> list[Exchange]:
                 f"interaction {number} is not as vcrpy writes it: {type(error).__name__} {error}"
             ) from None
     return exchanges
+
+
+def _check_version(data: Any) -> None:
+    match data:
+        case [{"request": _}, *_]:
+            raise OtherFormat("a cassette of vcrpy before 1.0, which nothing reads any more: record it again")
+        case {"version": version} if version not in (1, "1"):
+            raise OtherFormat(f"a cassette of version {version!r}; version 1 alone can be read")
+        case {"provenance": {"format": int(ours)}} if ours > FORMAT:
+            raise OtherFormat(
+                f"a cassette of a newer gemini-conformance, in format {ours}; this one reads format {FORMAT}"
+            )
 
 
 def _bytes(value: Any) -> bytes:
@@ -166,15 +219,50 @@ def _response(entry: Mapping[str, Any], rows: Sequence[Sequence[float]], ending:
     )
 
 
-def write_cassette(path: Path, exchanges: Sequence[Exchange], provenance: Mapping[str, Any]) -> None:
-    """Write a cassette, whole or not at all. The exchanges have been redacted by whoever made them."""
+def write_cassette(
+    path: Path,
+    exchanges: Sequence[Exchange],
+    provenance: Mapping[str, Any],
+    *,
+    secrets: Collection[str] = (),
+) -> None:
+    """Write a cassette, whole or not at all. The exchanges have been redacted by whoever made them.
+
+    secrets: values that must not be in it, in no encoding.
+
+    Raises:
+        SecretLeft: there is a secret in it.
+        OSError: it cannot be written; what was there stays.
+    """
+    data = _cassette_of(exchanges, provenance)
+    text = _dump(data).encode()
+    for where, part in (*_parts(data), ("", text)):
+        for found in find_secrets(part, secrets):
+            raise SecretLeft(str(path), where or f"line {found.line}", str(found))
+    write_atomically(path, text)
+
+
+def _parts(data: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """Give what a cassette holds, part by part: in the file YAML may have cut and escaped it."""
+    for number, entry in enumerate(data["interactions"]):
+        for side in ("request", "response"):
+            body = entry[side]["body"]
+            raw = body["string"] if isinstance(body, dict) else body or b""
+            yield f"the body of {side} {number}", raw.encode() if isinstance(raw, str) else raw
+        for side in ("request", "response"):
+            lines = [f"{name}: {value}" for name, told in entry[side]["headers"].items() for value in told]
+            yield f"a header of {side} {number}", "\n".join(lines).encode()
+        yield f"the address of request {number}", entry["request"]["uri"].encode()
+
+
+def _cassette_of(exchanges: Sequence[Exchange], provenance: Mapping[str, Any]) -> dict[str, Any]:
     whole = [
         (exchange.request, exchange.response)
         for exchange in exchanges
         if exchange.request is not None and exchange.response is not None
     ]
     data: dict[str, Any] = {
-        "provenance": dict(provenance),
+        "provenance": {**provenance, "format": FORMAT},
         "version": 1,
         "interactions": [
             {"request": _request_entry(request), "response": _response_entry(response)}
@@ -187,7 +275,8 @@ def write_cassette(path: Path, exchanges: Sequence[Exchange], provenance: Mappin
     }
     if any(response.cut for _, response in whole):
         data["endings"] = [response.cut for _, response in whole]
-    write_atomically(path, _dump(data).encode())
+    data["provenance"]["sha256"] = _hash_of(data)
+    return data
 
 
 def _request_entry(request: Request) -> dict[str, Any]:

@@ -4,24 +4,41 @@
     list(differences(sent, recorded))      # what is not the same, and what it was
 
 A request is known by method, path, query and body. Keys and other headers do not count, nor does the order of
-members; a body that is not JSON is taken as it is.
+members; a body that is not JSON is taken as it is. What a recording leaves out or shortens means the same as
+the whole, so that a request with a secret in it is known by the one that was recorded without.
 """
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
-from conformance.wire.exchange import Request
+from conformance.wire.exchange import Exchange, Request
+from conformance.wire.redaction import PLACEHOLDER, redact, shorten
 from conformance.wire.trace import UNREADABLE, parse_json
 
 __all__ = ["Identity", "differences", "identity"]
 
+_NUMBERED = re.compile(rf"{PLACEHOLDER}_\d+")
 Identity: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...], str]
 
 
 def identity(request: Request) -> Identity:
     """Give what a request is known by; equal for requests that ask the same."""
+    return _identity(_as_recorded(request))
+
+
+def _as_recorded(request: Request) -> Request:
+    """Give a request as a recording would hold it, whichever placeholder that numbered."""
+    shortened, _ = shorten(Exchange(replace(request, headers=None), None))
+    held = redact(shortened).request or request
+    body = re.sub(_NUMBERED.pattern.encode(), PLACEHOLDER.encode(), held.body)
+    return replace(held, url=_NUMBERED.sub(PLACEHOLDER, held.url), body=body)
+
+
+def _identity(request: Request) -> Identity:
     url = urlsplit(request.url)
     query = sorted(pair for pair in parse_qsl(url.query, keep_blank_values=True) if pair[0] != "key")
     return request.method, url.path, tuple(query), _comparable(request.body)
@@ -41,11 +58,15 @@ def _value(body: bytes) -> Any:
 
 def differences(sent: Request, recorded: Request) -> Iterator[str]:
     """Tell in what a request differs from a recorded one, place by place; nothing for the same."""
+    yield from _differences(_as_recorded(sent), _as_recorded(recorded))
+
+
+def _differences(sent: Request, recorded: Request) -> Iterator[str]:
     if sent.method != recorded.method:
         yield f"the method, {recorded.method}"
     if urlsplit(sent.url).path != urlsplit(recorded.url).path:
         yield f"the path, {urlsplit(recorded.url).path}"
-    if identity(sent)[2] != identity(recorded)[2]:
+    if _identity(sent)[2] != _identity(recorded)[2]:
         yield f"the query, {urlsplit(recorded.url).query or 'none'}"
     yield from _json_differences(_value(sent.body), _value(recorded.body), "")
 

@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from conformance.errors import ConformanceError, PathMissing, RecordingUnreadable
-from conformance.wire.cassette import exchanges_of, load_yaml, load_yaml_documents
+from conformance.wire.cassette import (
+    EDITED,
+    OtherFormat,
+    exchanges_of,
+    is_edited,
+    load_yaml,
+    load_yaml_documents,
+)
 from conformance.wire.coding import LARGEST_BYTES, unpack
 from conformance.wire.dump import exchanges_of_dump, looks_like_dump
 from conformance.wire.exchange import Exchange, Request, Response
@@ -49,12 +56,14 @@ class Recording:
 
     form: what it was recognised as; empty when it was not.
     note: why it is not judged; empty when it is.
+    doubt: what speaks against it as evidence; empty when nothing does.
     """
 
     file: str
     form: str
     exchanges: tuple[Exchange, ...] = ()
     note: str = ""
+    doubt: str = ""
 
     @property
     def trace(self) -> Trace:
@@ -317,6 +326,8 @@ def _object(name: str, data: bytes, value: dict[str, Any]) -> Recording:
 def _yaml(name: str, data: bytes) -> Recording:
     import yaml
 
+    if data.startswith(b"- request:"):
+        return _cassette(name, load_yaml(data.decode(errors="replace")))
     if not _MAPPING.match(data) or not re.search(rb"^(?:interactions|when|version):", data, re.MULTILINE):
         return Recording(name, "", note=_UNKNOWN)
     try:
@@ -345,14 +356,17 @@ def _yaml(name: str, data: bytes) -> Recording:
     return Recording(name, "", note=_UNKNOWN)
 
 
-def _cassette(name: str, value: dict[str, Any]) -> Recording:
+def _cassette(name: str, value: Any) -> Recording:
     try:
         exchanges = exchanges_of(value)
+    except OtherFormat as error:
+        raise RecordingUnreadable(name, str(error)) from None
     except ValueError as error:
         raise RecordingUnreadable(
             name, str(error), "The cassette was cut off or edited; record it again."
         ) from None
-    return _of_this_api(name, "vcrpy cassette", exchanges)
+    recording = _of_this_api(name, "vcrpy cassette", exchanges)
+    return replace(recording, doubt=EDITED) if is_edited(value) else recording
 
 
 def _httpmock(name: str, entries: list[Any]) -> Recording:

@@ -10,7 +10,7 @@ import yaml
 from conformance.cli import main
 from conformance.contract.places import folder
 from conformance.errors import CassetteMiss
-from conformance.scenario.recording import record_scenario
+from conformance.scenario.recording import Wishes, record_scenario
 from conformance.scenario.running import Options, Targets, cassette_path
 from conformance.scenario.target import CassetteTarget
 from conformance.wire.cassette import read_cassette
@@ -163,7 +163,7 @@ def test_our_cassettes_are_up_to_date(path: Path, tmp_path: Path) -> None:
     copy.write_bytes(kept.read_bytes())
     targets = Targets(Options())
     try:
-        told = record_scenario(path, "embedded", targets, folder_to=str(tmp_path))
+        told = record_scenario(path, "embedded", targets, Wishes(str(tmp_path)))
     finally:
         targets.close()
     assert told.endswith(", unchanged"), f"{told}: run `gemini-conformance record`"

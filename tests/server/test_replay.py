@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from conformance.errors import CassetteBroken
+from conformance.scenario.target import CassetteTarget, HttpTarget
 from conformance.server import Cassettes, serving
 from conformance.server.control import HEADER
 from conformance.wire.cassette import read_cassette, write_cassette
-from conformance.wire.exchange import Exchange, Request, Response
+from conformance.wire.exchange import Arrival, Exchange, Request, Response
 from tests.server.talking import PATH, connect, events_of, read_until, refusal_of
 
 FOLDER = Path(__file__).parents[2] / "cassettes" / "interactions"
@@ -107,3 +108,63 @@ def test_a_file_that_is_no_cassette_is_told(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text("[]")
     with pytest.raises(CassetteBroken, match=r"x\.yaml"), serving(cassettes=tmp_path):
         pass
+
+
+STREAM = b"event: a\ndata: 1\n\nevent: b\ndata: 2\n\n"
+
+
+@pytest.fixture
+def timed(tmp_path: Path) -> Path:
+    """A stream whose chunks cut its events, with 0.2 s between them."""
+    request = recorded("Hello", b"").request
+    arrivals = tuple(Arrival(end, 0.05 + 0.2 * number) for number, end in enumerate((5, 20, len(STREAM))))
+    kind = (("Content-Type", "text/event-stream"),)
+    path = tmp_path / "timed.yaml"
+    write_cassette(path, [Exchange(request, Response(200, kind, STREAM, arrivals))], {})
+    return path
+
+
+def heard(path: Path, speed: float | None) -> list[Arrival]:
+    """The chunks of the answer as a client gets them, and when."""
+    with serving(cassettes=path, speed=speed) as server, HttpTarget(server.url, key="k") as target:
+        response = target.send(replace(asking("Hello"), url=f"{server.url}{PATH}")).response
+    assert response is not None
+    assert response.body == STREAM
+    return list(response.arrivals)
+
+
+@pytest.mark.parametrize("speed", [1.0, 4.0])
+def test_a_recording_is_replayed_in_its_chunks_and_at_its_times(timed: Path, speed: float) -> None:
+    """Byte for byte, chunk for chunk; as fast as it was, or faster."""
+    arrivals = heard(timed, speed)
+
+    assert [arrival.end for arrival in arrivals] == [5, 20, len(STREAM)]
+    for arrival, due in zip(arrivals, (0.05, 0.25, 0.45), strict=True):
+        assert due / speed - 0.01 <= arrival.time_s < due / speed + 0.15
+
+
+def test_a_recording_without_pauses_keeps_its_chunks(timed: Path) -> None:
+    """Speed 0 cuts as was recorded and does not wait; without a speed events are not cut."""
+    head = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+    body = asking("Hello").body
+    raw = {}
+    for speed in (0.0, None):
+        with serving(cassettes=timed, speed=speed) as server, connect(server) as client:
+            client.sendall(head % (PATH.encode(), len(body)) + body)
+            raw[speed] = read_until(client, b"0\r\n\r\n").partition(b"\r\n\r\n")[2]
+
+    assert raw[0.0] == b"5\r\nevent\r\nf\r\n: a\ndata: 1\n\nev\r\n10\r\nent: b\ndata: 2\n\n\r\n0\r\n\r\n"
+    assert raw[None] == b"12\r\nevent: a\ndata: 1\n\n\r\n12\r\nevent: b\ndata: 2\n\n\r\n0\r\n\r\n"
+    assert heard(timed, 0.0)[-1].time_s < 0.2
+
+
+def test_a_cassette_as_a_target_gives_its_chunks(timed: Path) -> None:
+    """With no socket: offsets and times as they were recorded."""
+    response = CassetteTarget(timed).send(asking("Hello")).response
+
+    assert response is not None
+    assert [(arrival.end, arrival.time_s) for arrival in response.arrivals] == [
+        (5, 0.05),
+        (20, 0.25),
+        (len(STREAM), 0.45),
+    ]

@@ -1,12 +1,16 @@
 """Cassettes: stock vcrpy plays ours, and we read what stock vcrpy and others write."""
 
+import base64
+import errno
 import gzip
 import http.server
+import os
 import shutil
 import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import httpx2
 import pytest
@@ -15,9 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.contract.places import folder
-from conformance.errors import CassetteBroken
-from conformance.wire.cassette import read_cassette, write_cassette
+from conformance.errors import CassetteBroken, RecordingUnreadable, SecretLeft
+from conformance.wire.cassette import EDITED, FORMAT, read_cassette, write_cassette
 from conformance.wire.exchange import Arrival, Exchange, Request, Response, header
+from conformance.wire.recording import read_recording
 
 URL = "https://generativelanguage.googleapis.com/v1beta/interactions"
 CASSETTES = sorted(folder("cassettes").rglob("*.yaml"))
@@ -60,7 +65,12 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
     assert read[0] == exchanges[0]
     assert read[1].response == exchanges[1].response
-    assert provenance == {"origin": "a test", "seed": 7}
+    assert provenance == {
+        "origin": "a test",
+        "seed": 7,
+        "format": FORMAT,
+        "sha256": provenance["sha256"],
+    }
 
 
 @settings(derandomize=True, deadline=None, max_examples=150)
@@ -70,7 +80,9 @@ def test_every_body_survives(tmp_path_factory: pytest.TempPathFactory, asked: by
     path = tmp_path_factory.getbasetemp() / "body.yaml"
     write_cassette(path, [exchange(asked, answered)], {})
 
-    assert read_cassette(path)[0] == [exchange(asked, answered)]
+    read, provenance = read_cassette(path)
+    assert read == [exchange(asked, answered)]
+    assert "edited" not in provenance
 
 
 def test_half_an_exchange_is_left_out_with_its_arrivals(tmp_path: Path) -> None:
@@ -267,3 +279,161 @@ def test_every_scenario_has_a_cassette_and_every_cassette_a_scenario() -> None:
     assert scenarios == {
         path.relative_to(folder("cassettes")).with_suffix("").as_posix() for path in CASSETTES
     }
+
+
+# What a cassette tells of itself.
+
+
+def recorded(tmp_path: Path) -> Path:
+    """A cassette of one exchange, with its hash."""
+    path = tmp_path / "cassette.yaml"
+    write_cassette(path, [exchange(arrivals=(Arrival(1, 0.25), Arrival(2, 0.5)))], {"origin": "a test"})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("string: '{}'", "string: '{ }'"),
+        ("code: 200", "code: 201"),
+        ("- [2, 500.0]", "- [2, 400.0]"),
+        ("method: POST", "method: PUT"),
+        ("- - [1, 250.0]\n  - [2, 500.0]\n", "- []\n"),
+    ],
+)
+def test_a_cassette_that_was_edited_says_so(tmp_path: Path, old: str, new: str) -> None:
+    """Its hash tells, whatever was changed; it is read all the same."""
+    path = recorded(tmp_path)
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+    exchanges, provenance = read_cassette(path)
+
+    assert len(exchanges) == 1
+    assert provenance["edited"] is True
+    assert read_recording(path).doubt == EDITED
+
+
+def test_a_cassette_that_is_written_in_another_way_is_the_same(tmp_path: Path) -> None:
+    """The hash is that of the meaning: comments and YAML's styles do not count, nor does provenance."""
+    path = recorded(tmp_path)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"# mine\n{text}".replace("'{}'", '"{}"').replace("a test", "a try"), encoding="utf-8")
+
+    assert read_cassette(path)[1].get("edited") is None
+    assert read_recording(path).doubt == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("- request: {method: GET}\n  response: {}\n", "a cassette of vcrpy before 1.0"),
+        (WHOLE.replace("version: 1", "version: 2"), "a cassette of version 2; version 1 alone can be read"),
+        (
+            WHOLE + "provenance: {format: 99}\n",
+            f"a cassette of a newer gemini-conformance, in format 99; this one reads format {FORMAT}",
+        ),
+    ],
+)
+def test_a_cassette_of_another_version_is_one_sentence(tmp_path: Path, text: str, problem: str) -> None:
+    """For whoever plays it and for whoever lints it."""
+    path = tmp_path / "cassette.yaml"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(CassetteBroken, match=problem):
+        read_cassette(path)
+    with pytest.raises(RecordingUnreadable, match=problem):
+        read_recording(path)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "{status_code: 200, http_version: HTTP/1.1, headers: {Vary: [a]}, content: '{\"a\":1}'}",
+        "{status_code: 200, http_version: HTTP/1.1, headers: {Vary: [a]}, content: !!binary eyJhIjoxfQ==}",
+        "{status: {code: 200, message: OK}, headers: {Vary: [a]}, body: {string: '{\"a\":1}', n: 1}, new: 2}",
+    ],
+)
+def test_what_older_recorders_wrote_is_read(tmp_path: Path, response: str) -> None:
+    """vcrpy of the time of httpx had other names; and fields that nobody knows are passed over."""
+    path = tmp_path / "cassette.yaml"
+    body = "body: {string: '{}'}}"
+    text = WHOLE.replace("{status: {code: 200, message: OK}, headers: {}, " + body, response) + "new: [1]\n"
+    path.write_text(text, encoding="utf-8")
+
+    ((exchange,), _) = read_cassette(path)
+
+    assert exchange.response == Response(200, (("Vary", "a"),), b'{"a":1}')
+
+
+def test_stock_vcrpy_passes_over_what_we_add(tmp_path: Path) -> None:
+    """Provenance with a hash, chunk offsets, times and endings."""
+    path = tmp_path / "cassette.yaml"
+    response = Response(200, JSON, b'{"a":1}', (Arrival(3, 0.1), Arrival(7, 0.2)), cut="the end is missing")
+    write_cassette(path, [Exchange(exchange().request, response)], {"origin": "a test"})
+
+    with vcr.VCR(record_mode="none").use_cassette(str(path)), httpx2.Client(trust_env=False) as client:
+        assert client.post(URL, content=b"{}").content == b'{"a":1}'
+
+
+# What may not be written, and what cannot.
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"a":"%b"}' % (b"AIza" + b"Sy0-" * 8 + b"abc"), "API key"),
+        (b'{"a":"my-own-secret-of-2026"}', "key in use"),
+        (b'{"a":"my%2Down-secret-of-2026"}', "key in use"),
+        (b'{"a":"' + base64.b64encode(b"1my-own-secret-of-2026") + b'"}', "key in use in base64"),
+        (gzip.compress(b"my-own-secret-of-2026", mtime=0), "key in use in gzip"),
+        (
+            b'{"a":"' + base64.b64encode(gzip.compress(b"my-own-secret-of-2026", mtime=0)) + b'"}',
+            "in gzip in base64",
+        ),
+    ],
+)
+def test_a_cassette_with_a_secret_in_it_is_not_written(tmp_path: Path, body: bytes, kind: str) -> None:
+    """One sentence that names the kind and the place, and never the secret; what was there stays."""
+    path = recorded(tmp_path)
+    before = path.read_bytes()
+
+    with pytest.raises(SecretLeft) as caught:
+        write_cassette(path, [exchange(answered=body)], {}, secrets=["my-own-secret-of-2026"])
+
+    assert caught.value.exit_code == 1
+    assert f"{path} is not written: the body of response 0 would hold a secret: " in str(caught.value)
+    assert kind in str(caught.value)
+    assert "own-secret" not in str(caught.value)
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_secret_in_the_provenance_is_not_written(tmp_path: Path) -> None:
+    """All bytes of the file are looked at."""
+    with pytest.raises(SecretLeft, match="line 2 would hold a secret"):
+        write_cassette(
+            tmp_path / "a.yaml", [], {"origin": "my-own-secret-of-2026"}, secrets=["my-own-secret-of-2026"]
+        )
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("fails", ["fsync", "replace"])
+def test_a_full_disk_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """Whichever step meets it, the old cassette stays, and no half one beside it."""
+    path = recorded(tmp_path)
+    before = path.read_bytes()
+
+    def full(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    where: object = os if fails == "fsync" else Path
+    monkeypatch.setattr(where, fails, full)
+    with pytest.raises(OSError, match="No space left on device"):
+        write_cassette(path, [exchange(answered=b"[]")], {})
+
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]

@@ -1,11 +1,15 @@
 """Secrets out, before anything touches a disk or a report."""
 
 import base64
+import gzip
+import json
 
 import pytest
 
-from conformance.wire.exchange import Exchange, Request, Response
-from conformance.wire.redaction import PLACEHOLDER, redact, redact_text
+from conformance.wire.exchange import Arrival, Exchange, Request, Response
+from conformance.wire.likeness import identity
+from conformance.wire.redaction import PLACEHOLDER, Redactor, redact, redact_text, shorten
+from conformance.wire.trace import Trace, is_placeholder
 
 SECRET = "test-key-that-nobody-may-see"
 GOOGLE_KEY = "AIza" + "Sy0-" * 8 + "abc"  # made up, in the form of a real one
@@ -86,7 +90,21 @@ def test_a_known_secret_is_removed_wherever_it_stands() -> None:
 
 def test_the_longest_secret_goes_first() -> None:
     """One that begins like another leaves no rest of itself; an empty one removes nothing."""
-    assert redact_text("abcdef abc", ["", "abc", "abcdef"]) == f"{PLACEHOLDER} {PLACEHOLDER}"
+    longer = f"{SECRET}-and-more"
+    assert redact_text(f"{longer} {SECRET}", ["", SECRET, longer]) == f"{PLACEHOLDER} {PLACEHOLDER}"
+
+
+def test_a_short_key_eats_no_words() -> None:
+    """A test key is a word that may stand in any answer; where keys stand it goes all the same."""
+    redacted = redact(
+        exchange(url=f"{URL}?key=test", answered=b"a test", header=("x-goog-api-key", "test")), ["test"]
+    )
+
+    assert redacted.request is not None
+    assert redacted.response is not None
+    assert redacted.request.url == f"{URL}?key={PLACEHOLDER}"
+    assert redacted.request.headers == (("x-goog-api-key", PLACEHOLDER),)
+    assert redacted.response.body == b"a test"
 
 
 def test_bodies_that_are_not_text_are_searched_too() -> None:
@@ -103,3 +121,134 @@ def test_what_is_unknown_stays_unknown() -> None:
 
     assert redact(bare, [SECRET]) == bare
     assert redact(exchange(sent="{}")) == exchange(sent="{}")
+
+
+def answered(exchange: Exchange) -> bytes:
+    """The body of its response."""
+    assert exchange.response is not None
+    return exchange.response.body
+
+
+def test_account_ids_stay_the_same_in_a_conversation() -> None:
+    """What one answer names the next request can name, and another project is another."""
+    redactor = Redactor()
+    first = redactor.exchange(exchange(answered=b'{"store":"projects/123456789012/a","number":987654321098}'))
+    second = redactor.exchange(
+        exchange(sent='{"store":"projects/123456789012/a","other":"projects/210987654321/a"}')
+    )
+
+    assert answered(first) == b'{"store":"projects/REDACTED_1/a","number":987654321098}'
+    assert second.request is not None
+    assert json.loads(second.request.body) == {
+        "store": "projects/REDACTED_1/a",
+        "other": "projects/REDACTED_2/a",
+    }
+    assert is_placeholder("projects/REDACTED_1/a")
+    assert redactor.redacted == {"project number": 3}
+
+
+def test_a_number_of_json_stays_one() -> None:
+    """Or a redacted body could not be read any more."""
+    body = answered(redact(exchange(answered=b'{"project_number": 123456789012, "a": 1}')))
+
+    assert json.loads(body) == {"project_number": 0, "a": 1}
+
+
+def test_ids_of_interactions_go_when_asked() -> None:
+    """They stay by default, since a placeholder is not judged; when asked for, chains still hold."""
+    chain = [
+        exchange(answered=b'{"id":"v1_ChdHOWJ1YXNLWU5LSzNkUW","status":"completed"}'),
+        exchange(sent='{"model":"m","input":"a","previous_interaction_id":"v1_ChdHOWJ1YXNLWU5LSzNkUW"}'),
+    ]
+    redactor = Redactor(ids=True)
+    hidden = Trace.of([redactor.exchange(one) for one in chain])
+
+    assert redact(chain[0]) == chain[0]
+    assert (
+        hidden.calls[0].answered["id"] == hidden.calls[1].asked["previous_interaction_id"] == "v1_REDACTED_1"
+    )
+
+
+def test_lengths_and_arrivals_tell_of_what_is_left() -> None:
+    """Content-Length is right again, and each chunk ends where its bytes do, in the middle of a key too."""
+    body = f"data: {SECRET}\n\ndata: {SECRET}\n\n".encode()
+    ends = (6, 10, 36, 42, len(body))
+    old = Response(200, (("Content-Length", str(len(body))),), body, tuple(Arrival(end, 0.5) for end in ends))
+    new = redact(Exchange(None, old), [SECRET]).response
+
+    assert new is not None
+    assert new.headers == (("Content-Length", str(len(new.body))),)
+    chunks = [
+        new.body[start.end : end.end] for start, end in zip(new.arrivals, new.arrivals[1:], strict=False)
+    ]
+    assert new.body[: new.arrivals[0].end] == b"data: "
+    assert chunks == [b"REDA", b"CTED\n\n", b"data: ", b"REDACTED\n\n"]
+
+
+def test_base64_keeps_its_length_and_the_rest_of_its_bytes() -> None:
+    """A key in a signature goes, at any alignment, and what stands around it can still be decoded."""
+    for before in range(4):
+        raw = b"\x08" * before + SECRET.encode() + b"\xff\x01"
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            told = answered(redact(exchange(answered=b'{"signature":"' + encode(raw) + b'"}'), [SECRET]))
+            kept = base64.b64decode(json.loads(told)["signature"], altchars=b"-_")
+            assert kept == b"\x08" * before + b"REDACTED".ljust(len(SECRET), b"_") + b"\xff\x01"
+
+
+def test_a_packed_body_is_packed_again() -> None:
+    """With the same bytes each time; one that holds no secret is not touched."""
+    packed = gzip.compress(f'{{"input":"{SECRET}"}}'.encode())
+    told = answered(redact(exchange(answered=packed), [SECRET]))
+
+    assert gzip.decompress(told) == b'{"input":"REDACTED"}'
+    assert told == answered(redact(exchange(answered=packed), [SECRET]))
+    assert answered(redact(exchange(answered=packed))) == packed
+
+
+def test_who_asks_is_nobodys_business() -> None:
+    """Headers about a user lose their value, an address of mail in another header goes."""
+    for name, value in (("X-Goog-Authenticated-User-Email", "accounts:me"), ("x-owner", "me@firm.invalid")):
+        redacted = redact(exchange(header=(name, value)))
+        assert redacted.request is not None
+        assert redacted.request.headers == ((name, PLACEHOLDER),)
+
+
+def test_what_is_redacted_is_asked_for_in_the_same_way() -> None:
+    """A scenario that sends a secret finds its recording, whichever number a placeholder has."""
+    sent = f'{{"model":"m","token":"Bearer {"k7" * 14}","store":"projects/123456789012/a"}}'
+    redactor = Redactor()
+    redactor.text("projects/999999999999")
+    recorded = redactor.exchange(exchange(sent=sent)).request
+
+    assert recorded is not None
+    assert b"REDACTED_2" in recorded.body
+    assert identity(Request("POST", URL, None, sent.encode())) == identity(recorded)
+    assert identity(Request("POST", URL, None, sent.replace('"m"', '"n"').encode())) != identity(recorded)
+
+
+def test_stubs_are_base64_and_differ_where_the_whole_did() -> None:
+    """Signatures and media of some length; the same gives the same, so that chains hold; short ones stay."""
+    long, other = base64.b64encode(b"\x89PNG" + b"a" * 500), base64.b64encode(b"\x89PNG" + b"b" * 500)
+    stubs = []
+    for text in (long, other, long):
+        short, count = shorten(exchange(answered=b'{"data":"' + text + b'","signature":"c2hvcnQ="}'))
+        told = json.loads(answered(short))
+        assert count == 1
+        assert told["signature"] == "c2hvcnQ="
+        assert base64.b64decode(told["data"], validate=True).startswith(b"\x89PNG")
+        stubs.append(told["data"])
+
+    assert stubs[0] == stubs[2] != stubs[1]
+    assert shorten(exchange(answered=stubs[0].encode())) == (exchange(answered=stubs[0].encode()), 0)
+
+
+def test_a_request_is_known_by_its_stub() -> None:
+    """A scenario that sends a whole image finds what was recorded shortened."""
+    whole = exchange(sent=json.dumps({"input": [{"type": "image", "data": "iVBO" * 100}]}))
+    short, count = shorten(whole)
+
+    assert count == 1
+    assert whole.request is not None
+    assert short.request is not None
+    assert short.request.body != whole.request.body
+    assert identity(whole.request) == identity(short.request)
