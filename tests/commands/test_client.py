@@ -226,6 +226,7 @@ def test_what_a_call_asks_for_is_no_drift_of_the_client(capsys: pytest.CaptureFi
     assert "drift" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_random_cuts_can_be_made_more(capsys: pytest.CaptureFixture[str]) -> None:
     """So many in all, on one process as on two; the finding says what shows it again."""
     options = ["--cuts", "6", "--seed", "5", "--record", "r.ndjson", "--only", "cuts/"]

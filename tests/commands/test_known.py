@@ -42,7 +42,7 @@ def write_scenario(**expect: object) -> None:
     Path("mine.scenario.yaml").write_text(yaml.safe_dump({**SCENARIO, "calls": [call]}), encoding="utf-8")
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)])
 def test_a_red_run_becomes_a_list_and_then_conforms(
     capsys: pytest.CaptureFixture[str], workers: tuple[str, ...]
 ) -> None:

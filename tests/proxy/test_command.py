@@ -218,6 +218,7 @@ def _content(answer: bytes) -> bytes:
     return content
 
 
+@pytest.mark.slow
 def test_a_proxy_that_is_killed_leaves_whole_cassettes_and_no_process(
     server: ReferenceServer, tmp_path: Path
 ) -> None:

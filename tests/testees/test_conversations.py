@@ -38,6 +38,7 @@ def test_the_control_client_holds_every_conversation() -> None:
         "conversations/asked_in_other_ways": "not-applicable",
         "conversations/continued": "not-applicable",
         "conversations/refusals": "not-applicable",
+        "conversations/refusals_of_values": "not-applicable",
     }
     assert verdicts(lines) == set()
 
