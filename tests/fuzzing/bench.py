@@ -3,11 +3,11 @@
     python -m tests.fuzzing.bench [--seconds 10] [--repeats 3]
 
 A worker has a server of its own in its own process, and every exchange is judged. schemathesis is no
-dependency of ours: `nox -s bench` installs it; without it the comparison is left out, and said to be. It runs to
-its end once, most of which is its list of cases, and for as long as we do, which is fuzzing. It has one worker,
-the exported document, and a server in this process, which counts what really comes between the first request
-and the last; our command is run against that server too. A figure is the best of some repeats. One that misses
-its aim is marked, and the exit code is 1.
+dependency of ours: `nox -s bench` installs it; without it the comparison is left out, and said to be. It runs
+to its end once, most of which is its list of cases, and for as long as we do, which is fuzzing. It has one
+worker, the exported document, and a server in this process, which counts what comes between the first
+request and the last; our command is run against that server too. A figure is the best of some repeats. One
+that misses its aim is marked, and the exit code is 1.
 """
 
 import argparse
