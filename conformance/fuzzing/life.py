@@ -10,7 +10,7 @@ conversation is judged at its end.
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -18,10 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from conformance.errors import TargetUnreachable
 from conformance.fuzzing.endpoint import Remark, World, refused, silent
 from conformance.fuzzing.hunt import Hunt
+from conformance.fuzzing.talk import NotBound, Talk
 from conformance.wire.trace import Call
-
-if TYPE_CHECKING:
-    from conformance.fuzzing.talk import Talk
 
 __all__ = ["STEPS", "life_of"]
 
@@ -288,6 +286,8 @@ class _Life(RuleBasedStateMachine):
         except TargetUnreachable as error:
             self.gone = True
             self.remarks.append(silent(self.talk, error))
+            return None
+        except NotBound:  # the answer told one thing as a stream and another as a whole
             return None
         return None if call.status in _BUSY else call
 

@@ -24,7 +24,7 @@ from conformance.errors import TargetUnreachable
 from conformance.fuzzing.endpoint import Remark, World, refused, silent
 from conformance.fuzzing.hunt import Hunt
 from conformance.fuzzing.life import STEPS, life_of
-from conformance.fuzzing.talk import Talk
+from conformance.fuzzing.talk import NotBound, Talk
 from conformance.generate import WAYS, WrongRequest, requests, wrong_requests
 from conformance.generate.ways import PREVIOUS
 from conformance.scenario.play import plain
@@ -84,6 +84,8 @@ def _wrong(world: World, hunt: Hunt, _: Aim) -> Test:
                 remarks.append(Remark(len(talk.calls) - 1, told, min(way.statuses), way.requirement))
         except TargetUnreachable as error:
             remarks.append(silent(talk, error))
+        except NotBound:  # what had to be there before it is not; the judge sees why
+            pass
         hunt.saw(world.seen(talk, remarks))
 
     return _drawn(wrong_requests(), hold)

@@ -10,15 +10,20 @@ when it is played again against answers with other ids.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from conformance.scenario.play import bind_values, build_request
-from conformance.scenario.scenario import Expectation, ScenarioCall, names_in
+from conformance.scenario.scenario import Expectation, ScenarioCall, names_in, names_within
 from conformance.scenario.target import Target
 from conformance.wire.trace import Call, Trace
 
-__all__ = ["Talk", "as_entry"]
+__all__ = ["NotBound", "Talk", "as_entry"]
+
+
+class NotBound(LookupError):
+    """A call takes something from an earlier answer that this did not have."""
 
 
 class Talk:
@@ -39,7 +44,11 @@ class Talk:
 
         Raises:
             TargetUnreachable: there is no answer. The call is kept all the same.
+            NotBound: it names what no answer had; it is not sent.
         """
+        names = {*names_in(call.arguments), *names_in(call.query), *names_within(call.path or "")}
+        if not names <= self.values.keys():
+            raise NotBound(call.name)
         request = build_request(call, self.values, self._target, self._version)
         self.calls.append(call)
         answered = self._target.send(request)
@@ -87,9 +96,10 @@ class Talk:
     def again(self, calls: Sequence[ScenarioCall]) -> None:
         """Send calls of an earlier conversation, as long as the answers have what the next one takes."""
         for call in calls:
-            if not set(names_in(call.arguments)) <= self.values.keys():
-                return
-            self.send(call)
+            with suppress(NotBound):
+                self.send(call)
+                continue
+            return
 
     def scenario(
         self, *, title: str, source: str, exercises: Sequence[str], statuses: Mapping[int, int]

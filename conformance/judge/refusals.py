@@ -68,7 +68,7 @@ def strange_words_are_refused(trace: Trace) -> Iterator[Verdict]:
     for call, found in _creates(trace):
         for drift in found.drift:
             if drift.kind in ("value", "variant") and drift.name.startswith(_PROBE):
-                yield from refusal(call, f"the unknown word {drift.name}", (400,))
+                yield from refusal(call, f"the unknown word {drift.name!r}", (400,))
                 break
 
 
@@ -78,7 +78,7 @@ def strange_inner_members_are_refused(trace: Trace) -> Iterator[Verdict]:
         for drift in found.drift:
             inner = drift.pointer.count("/") > 1
             if drift.kind == "field" and inner and drift.name.startswith(_PROBE):
-                yield from refusal(call, f"the unknown member {drift.pointer}", (400,))
+                yield from refusal(call, f"the unknown member {drift.pointer!r}", (400,))
                 break
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "find_scenarios",
     "is_ours",
     "names_in",
+    "names_within",
     "read_scenario",
     "scenario_id",
 ]
@@ -264,7 +265,7 @@ def _inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
         if call.name in seen:
             yield f"{where}/name", f"two calls are called {call.name!r}"
         seen.add(call.name)
-        for name in (*names_in(call.arguments), *names_in(call.query), *_WITHIN.findall(call.path or "")):
+        for name in (*names_in(call.arguments), *names_in(call.query), *names_within(call.path or "")):
             if name not in bound:
                 choice = ", ".join(sorted(bound)) or "none"
                 yield f"{where}/arguments", f"<{name}> is bound by nothing before it (bound: {choice})"
@@ -308,6 +309,11 @@ def names_in(value: Any) -> Iterator[str]:
         case list():
             for item in value:
                 yield from names_in(item)
+
+
+def names_within(text: str) -> list[str]:
+    """Find the names of bound values within a text, such as a path."""
+    return _WITHIN.findall(text)
 
 
 def fill_text(text: str, values: Mapping[str, Any]) -> str:

@@ -185,6 +185,15 @@ def test_an_impossible_endpoint_is_a_finding_or_no_evidence(
     assert told in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("mutant", ["page-for-people", "body-is-cut"])
+def test_an_answer_without_an_id_ends_a_conversation(mutant: str) -> None:
+    """What would come after it is not sent, and what there is is judged."""
+    with wrong(mutant) as server:
+        code, lines = fuzz("--target", server.url, "--sort", "wrong", "--examples", "60")
+    assert code == 1
+    assert found(lines)
+
+
 def test_nobody_listens(capsys: pytest.CaptureFixture[str]) -> None:
     """Not enough evidence, and why."""
     with serving(seed=7) as server:
