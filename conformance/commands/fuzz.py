@@ -192,7 +192,9 @@ class _Run:
                 self._tell(now=True)
             case "ended":
                 self._enough = self._enough and line["enough"]
-                if line["why"]:
+                if line.get("fault"):
+                    output.take({"type": "fault", "message": line["why"]})
+                elif line["why"]:
                     self._problems.append(line["why"])
                     print(f"{'' if not self._live else chr(10)}{line['why']}", file=sys.stderr)
 

@@ -9,6 +9,7 @@ What several workers find is told once. A worker that dies is told, and the othe
 import multiprocessing
 import queue
 import signal
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.context import SpawnProcess
@@ -85,7 +86,12 @@ def _died(workers: dict[int, SpawnProcess]) -> Iterator[Line]:
 
 def _work(order: Order, lines: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends its workers
-    for line in fuzz(order):
-        lines.put((order.worker, line))
+    try:
+        for line in fuzz(order):
+            lines.put((order.worker, line))
+    except Exception as error:  # noqa: BLE001 (whatever it is, the others go on, and the run says so)
+        why = f"worker {order.worker}: the harness failed: {type(error).__name__}: {error}"
+        traceback.print_exc()
+        lines.put((order.worker, {"type": "ended", "why": why, "enough": True, "fault": True}))
     lines.close()
     lines.join_thread()

@@ -159,7 +159,7 @@ def _shown(group: str) -> tuple[_Shown, ...]:
 @cache
 def _reaching(group: str, places: frozenset[str]) -> tuple[_Shown, ...]:
     """Give those of a group that lead to some places."""
-    wanted = {id(contract().schema(place)) for place in places}
+    wanted = {id(contract().schema(place.partition("#")[0])) for place in places}
     return tuple(shown for shown in _shown(group) if wanted & shown.way.keys())
 
 

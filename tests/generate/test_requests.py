@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import find, given
+from hypothesis import strategies as st
 
 from conformance import judge
 from conformance.contract.coverage import Coverage, Sort, points
@@ -112,6 +113,19 @@ def test_few_requests_reach_nearly_all() -> None:
 
     assert len(_missing(coverage)) <= 0.2 * len(list(_possible()))
     assert size >= 15
+
+
+@examples(20)
+@given(st.sampled_from(sorted(points((NAME,)))).flatmap(lambda place: requests(reach=[place])))
+def test_requests_can_be_led_to_any_place(body: dict[str, Any]) -> None:
+    """Also to those that lie within a schema."""
+    assert body["input"]
+
+
+@pytest.mark.parametrize("place", sorted(points((NAME,))))
+def test_no_place_is_beyond_reach(place: str) -> None:
+    """Whatever a run may ask for can be asked for."""
+    assert find(requests(reach=[place]), lambda _: True, settings=examples(5))
 
 
 def test_requests_are_led_to_what_is_asked_for() -> None:
