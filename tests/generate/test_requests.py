@@ -122,6 +122,7 @@ def test_requests_can_be_led_to_any_place(body: dict[str, Any]) -> None:
     assert body["input"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", sorted(points((NAME,))))
 def test_no_place_is_beyond_reach(place: str) -> None:
     """Whatever a run may ask for can be asked for."""
