@@ -117,6 +117,7 @@ def test_the_script_of_a_bundle_sends_the_request_again() -> None:
         assert "event: interaction.created" in run.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mutant", "sort", "requirement", "most"),
     [

@@ -118,11 +118,12 @@ TEXT = (
             {"ending": "end", "text": "Grüße, 世界! \ufffd\ufffd\ufffd\ufffd e\u0301 שלום"},
             {"ending": "end", "text": "Grüße, 世界! 🙂 e\u0301 שלום"},
         ),
-        (
+        pytest.param(
             "swallows-errors",
             "errors/error-in-mid-stream",
             {"ending": "end", "events": TEXT[:5]},
             {"ending": "error", "kind": "api", "message": "It broke.", "events": [*TEXT[:5], "error"]},
+            marks=pytest.mark.slow,
         ),
         (
             "never-retries",
@@ -142,11 +143,12 @@ TEXT = (
             {"ending": "end", "events": TEXT[:2]},
             {"ending": "error", "kind": "transport", "events": TEXT[:2]},
         ),
-        (
+        pytest.param(
             "takes-short-bodies",
             "errors/short-body",
             {"ending": "end"},
             {"ending": "error", "kind": "transport"},
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             "holds-events-back",

@@ -204,6 +204,7 @@ STUBBORN: dict[str, Callable[[Testee], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STUBBORN)
 def test_a_driver_is_started_three_times_more_and_no_oftener(name: str, mark: str) -> None:
     """Then it is told that it is asked no more."""

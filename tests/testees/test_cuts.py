@@ -350,6 +350,7 @@ def test_a_run_in_which_the_faulty_client_survives_is_an_error(
     assert "survived" in line["problem"]
 
 
+@pytest.mark.slow
 def test_a_run_makes_as_many_calls_as_it_is_told_in_all(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -178,6 +178,7 @@ async def blocks(self, response):
     assert [lines[0]["outcome"] for lines in found.values()] == ["pass", "pass"]
 
 
+@pytest.mark.slow
 def test_a_client_that_is_busy_to_the_end_is_given_more_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

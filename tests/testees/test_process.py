@@ -118,6 +118,7 @@ def test_a_call_that_is_never_answered_hangs_and_the_others_do_not() -> None:
         assert testee.ask(call("c2"), 5).ending == "end"
 
 
+@pytest.mark.slow
 def test_a_driver_that_is_stuck_is_started_again() -> None:
     """When every lane waits for ever; not more often than three times."""
     with Testee(program("ready(max_in_flight=1)\nfor name in calls(): time.sleep(60)\n")) as testee:
