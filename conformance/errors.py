@@ -9,6 +9,7 @@ A run goes through these steps; beside each, what may end it:
                        ScenarioBroken, CassetteBroken             a fault of the file (2)
                        OpenapiUnusable                            a fault of the file (2)
     reach the target   TargetUnreachable, KeyMissing              not enough evidence (5), usage (2)
+    stay within it     BudgetSpent, TargetBusy, KeyRefused        not enough evidence (5)
     serve              PortTaken, AddressRefused                  usage (2)
     forward            ForwarderLost                              a fault of the harness (3)
     read the cases     CaseBroken                                 a fault of the file (2)
@@ -31,6 +32,7 @@ from typing import ClassVar
 
 __all__ = [
     "AddressRefused",
+    "BudgetSpent",
     "CaseBroken",
     "CassetteBroken",
     "CassetteMiss",
@@ -41,6 +43,7 @@ __all__ = [
     "FileTaken",
     "ForwarderLost",
     "KeyMissing",
+    "KeyRefused",
     "KnownBroken",
     "MutantBroken",
     "NothingToDo",
@@ -55,6 +58,7 @@ __all__ = [
     "ScenarioBroken",
     "SchemaBroken",
     "SecretLeft",
+    "TargetBusy",
     "TargetUnreachable",
     "TesteeBroken",
     "TesteeMissing",
@@ -363,6 +367,53 @@ class KeyMissing(ConformanceError):
     @property
     def hint(self) -> str:
         return "export GEMINI_API_KEY=… and run again."
+
+
+@dataclass(eq=False)
+class KeyRefused(ConformanceError):
+    """The endpoint takes the key no more, or never did."""
+
+    url: str
+    told: str
+    exit_code: ClassVar[int] = 5
+
+    def __str__(self) -> str:
+        return f"{self.url} refuses the key: {self.told}"
+
+    @property
+    def hint(self) -> str:
+        return "Look whether the key is whole, has expired, or may use this API; then run again."
+
+
+@dataclass(eq=False)
+class BudgetSpent(ConformanceError):
+    """What may be spent does not suffice for the next request."""
+
+    problem: str
+    exit_code: ClassVar[int] = 5
+
+    def __str__(self) -> str:
+        return self.problem
+
+    @property
+    def hint(self) -> str:
+        return "Give more with --budget, or select fewer scenarios."
+
+
+@dataclass(eq=False)
+class TargetBusy(ConformanceError):
+    """The endpoint answers 429 or 503 for longer than is waited."""
+
+    url: str
+    problem: str
+    exit_code: ClassVar[int] = 5
+
+    def __str__(self) -> str:
+        return f"{self.url} {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return "Run again later, or with a key that may ask for more."
 
 
 @dataclass(eq=False)
