@@ -20,14 +20,27 @@ if TYPE_CHECKING:
 
     from conformance.report.known import Known
     from conformance.report.record import Line
+    from conformance.scenario.live.forecast import Forecast
     from conformance.scenario.running import Options, Targets
     from conformance.testees.played import Subject
     from conformance.testees.process import Testee
     from conformance.testees.running import ClientRun
 
-__all__ = ["TESTEE", "ClientFile", "ClientOptions", "Item", "Red", "ScenarioFile", "closing_lines", "grouped"]
+__all__ = [
+    "TARGETS",
+    "TESTEE",
+    "ClientFile",
+    "ClientOptions",
+    "Item",
+    "Red",
+    "ScenarioFile",
+    "closing_lines",
+    "grouped",
+    "planned",
+]
 
 TARGETS: pytest.StashKey[Targets] = pytest.StashKey()
+"""The targets of a run; whoever calls pytest may bring some, with a clock of their own."""
 TESTEE: pytest.StashKey[Testee] = pytest.StashKey()
 """A client that runs already, where whoever calls pytest has started it."""
 _CLIENT: pytest.StashKey[_Client] = pytest.StashKey()
@@ -121,25 +134,59 @@ class ScenarioFile(pytest.File):
 
 
 class ScenarioItem(Item):
-    """One scenario against one target, which is its name."""
+    """One scenario against one target, which is its name.
+
+    forecast: what it is expected to cost, where that was asked for. beyond: why it is not played.
+    """
 
     def __init__(self, *, options: Options, **rest: Any) -> None:
         super().__init__(**rest)
-        self._options = options
+        self.options = options
+        self.forecast: Forecast | None = None
+        self.beyond = ""
 
     def judged(self) -> list[Line]:
         """Play the scenario."""
-        from conformance.scenario.running import Targets, run_scenario
+        from conformance.scenario.running import Targets, not_played, run_scenario
 
+        if self.beyond:
+            return [not_played(self.typed_path(), self.name, self.beyond, self.forecast)]
         stash = self.session.config.stash
         if TARGETS not in stash:
-            stash[TARGETS] = Targets(self._options)
-        return run_scenario(self._typed_path(), self.name, stash[TARGETS])
+            stash[TARGETS] = Targets(self.options)
+        return run_scenario(self.typed_path(), self.name, stash[TARGETS])
 
-    def _typed_path(self) -> Path:
+    def typed_path(self) -> Path:
         """Give the path from where pytest was called: what people typed, and what records keep."""
         start = self.session.config.invocation_params.dir
         return self.path.relative_to(start) if self.path.is_relative_to(start) else self.path
+
+
+def planned(items: list[pytest.Item]) -> None:
+    """Put scenarios for endpoints that are not our own in the order of their worth, within the budget.
+
+    What is beyond it stays, and says so. The order of everything else does not change.
+    """
+    asked = [item for item in items if isinstance(item, ScenarioItem)]
+    if not asked or not (asked[0].options.dry_run or asked[0].options.limits.to_json()):
+        return
+    from conformance.scenario.live.plan import plan
+    from conformance.scenario.running import OWN_TARGETS, forecast_for
+
+    options = asked[0].options
+    foreign = [item for item in asked if item.name not in OWN_TARGETS]
+    forecasts = {item: forecast_for(item.typed_path(), item.name, options) for item in foreign}
+    costly = {item: one for item, one in forecasts.items() if one is not None}
+    order, beyond = plan(costly, options.limits)
+    for item, forecast in costly.items():
+        item.forecast = forecast
+        item.beyond = "not sent: a dry run" if options.dry_run else ""
+    for item in beyond:
+        item.beyond = "not sent: it is beyond the budget"
+    rank = {item: number for number, item in enumerate([*order, *beyond])}
+    places = [at for at, item in enumerate(items) if item in rank]
+    for at, item in zip(places, sorted(costly, key=rank.__getitem__), strict=True):
+        items[at] = item
 
 
 # Cases and conversations against a client.
@@ -291,6 +338,10 @@ def grouped(items: Sequence[pytest.Item]) -> None:
 
 def closing_lines(config: pytest.Config) -> list[Line]:
     """Close servers, connections and clients; give the lines that come last."""
+    lines: list[Line] = []
     if TARGETS in config.stash:
+        lines += config.stash[TARGETS].closing_lines()
         config.stash[TARGETS].close()
-    return config.stash[_CLIENT].close() if _CLIENT in config.stash else []
+    if _CLIENT in config.stash:
+        lines += config.stash[_CLIENT].close()
+    return lines

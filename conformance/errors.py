@@ -9,7 +9,8 @@ A run goes through these steps; beside each, what may end it:
                        ScenarioBroken, CassetteBroken             a fault of the file (2)
                        OpenapiUnusable                            a fault of the file (2)
     reach the target   TargetUnreachable, KeyMissing              not enough evidence (5), usage (2)
-    stay within it     BudgetSpent, TargetBusy, KeyRefused        not enough evidence (5)
+    ask it             KeyRefused                                 usage (2)
+                       BudgetSpent, TargetBusy, KeyLost           not enough evidence (5)
     serve              PortTaken, AddressRefused                  usage (2)
     forward            ForwarderLost                              a fault of the harness (3)
     read the cases     CaseBroken                                 a fault of the file (2)
@@ -42,6 +43,7 @@ __all__ = [
     "FileBroken",
     "FileTaken",
     "ForwarderLost",
+    "KeyLost",
     "KeyMissing",
     "KeyRefused",
     "KnownBroken",
@@ -371,18 +373,34 @@ class KeyMissing(ConformanceError):
 
 @dataclass(eq=False)
 class KeyRefused(ConformanceError):
-    """The endpoint takes the key no more, or never did."""
+    """The endpoint does not take the key."""
 
     url: str
     told: str
-    exit_code: ClassVar[int] = 5
+    exit_code: ClassVar[int] = 2
 
     def __str__(self) -> str:
         return f"{self.url} refuses the key: {self.told}"
 
     @property
     def hint(self) -> str:
-        return "Look whether the key is whole, has expired, or may use this API; then run again."
+        return "Look whether the key is whole, is still good, and may use this API."
+
+
+@dataclass(eq=False)
+class KeyLost(ConformanceError):
+    """The endpoint took the key before, and takes it no more."""
+
+    url: str
+    told: str
+    exit_code: ClassVar[int] = 5
+
+    def __str__(self) -> str:
+        return f"{self.url} takes the key no more: {self.told}"
+
+    @property
+    def hint(self) -> str:
+        return "What was seen before is judged. Take another key, and go on with --resume RECORD."
 
 
 @dataclass(eq=False)

@@ -58,6 +58,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gemini-cassettes", metavar="DIR", help="the folder of the cassettes, when it is not ours"
     )
+    group.addoption(
+        "--gemini-budget", metavar="BUDGET", help="what may be spent, as requests=40,tokens=20000,seconds=300"
+    )
+    group.addoption("--gemini-dry-run", action="store_true", help="send nothing to endpoints not our own")
     group.addoption("--gemini-known", metavar="FILE", help="failures that are known, and are not red")
     group.addoption(
         "--gemini-client", metavar="COMMAND", help="the driver of a client, which holds the scenarios instead"
@@ -92,18 +96,25 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tell a distributed run which cases of a client belong together."""
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Any:
+    """Tell a distributed run which cases of a client belong together, and what a budget allows."""
     if _COLLECTS in config.stash and hasattr(config, "workerinput"):
         from conformance.collecting import grouped
 
         grouped(items)
+    yield
+    if _COLLECTS in config.stash:
+        from conformance.collecting import planned
+
+        planned(items)
 
 
 def _options(config: pytest.Config) -> Options:
+    from conformance.scenario.live.budget import Budget
     from conformance.scenario.running import Options
 
+    budget = config.getoption("gemini_budget")
     return Options(
         targets=tuple(config.getoption("gemini_target") or ()),
         api_version=config.getoption("gemini_api_version"),
@@ -112,6 +123,8 @@ def _options(config: pytest.Config) -> Options:
         timeout_s=config.getoption("gemini_timeout"),
         key_env=config.getoption("gemini_key_env"),
         cassettes=config.getoption("gemini_cassettes"),
+        budget=Budget.read(budget) if budget else None,
+        dry_run=config.getoption("gemini_dry_run"),
     )
 
 

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from conformance import plugin
-from conformance.collecting import TESTEE, ClientOptions
+from conformance.collecting import TARGETS, TESTEE, ClientOptions
 from conformance.contract.places import PACKAGE
 from conformance.errors import UsageRefused
 from conformance.report.record import Line
-from conformance.scenario.running import Options
+from conformance.scenario.running import Options, Targets
 from conformance.testees.process import Testee
 
 __all__ = ["options_of", "run_items"]
@@ -30,14 +30,28 @@ __all__ = ["options_of", "run_items"]
 class _Collector:
     """Hands on the lines that travel on the reports; only the controller has one."""
 
-    def __init__(self, take: Callable[[Sequence[Line]], None], testee: Testee | None) -> None:
+    def __init__(
+        self,
+        take: Callable[[Sequence[Line]], None],
+        testee: Testee | None,
+        targets: Targets | None,
+        chosen: Callable[[int], None] | None,
+    ) -> None:
         self._take = take
         self._testee = testee
+        self._targets = targets
+        self._chosen = chosen
         self.internal_errors: list[str] = []
 
     def pytest_configure(self, config: pytest.Config) -> None:
         if self._testee is not None:
             config.stash[TESTEE] = self._testee
+        if self._targets is not None:
+            config.stash[TARGETS] = self._targets
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if self._chosen is not None:
+            self._chosen(sum(not getattr(item, "beyond", "") for item in session.items))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -91,22 +105,26 @@ def run_items(
     workers: str | None = None,
     pytest_options: Sequence[str] = (),
     testee: Testee | None = None,
+    targets: Targets | None = None,
+    chosen: Callable[[int], None] | None = None,
     known: str = "",
 ) -> list[str]:
     """Run what files hold; the lines of each item are taken as they come. Gives what went wrong in pytest.
 
-    options: those of our plugin. testee: a client that runs already, for a run in this process alone.
+    options: those of our plugin.
+    testee, targets: a client that runs already, and targets, for a run in this process alone.
+    chosen: what is called with the number of items that will be played.
     known: the file of the failures that are known.
     pytest's own output is for whoever passes it options; it goes to stderr, and is left out otherwise.
 
     Raises:
         UsageRefused: pytest refuses its options.
     """
-    collector = _Collector(take, testee)
+    collector = _Collector(take, testee, targets, chosen)
     root = os.path.commonpath([path.resolve().parent for path in files])
     arguments = [
         *("-c", str(PACKAGE / "run.toml"), "--rootdir", root, "--noconftest", "--import-mode=importlib"),
-        *("-p", "no:cacheprovider", "-p", "conformance.plugin"),
+        *("-p", "no:cacheprovider", "-p", "conformance.plugin", "--capture=no"),
         *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
         *(("-p", "xdist", "--dist", "loadgroup", "-n", workers) if workers else ()),
         *options,
@@ -141,6 +159,10 @@ def _target_options(options: Options) -> Iterator[str]:
         yield f"--gemini-key-env={options.key_env}"
     if options.cassettes is not None:
         yield f"--gemini-cassettes={options.cassettes}"
+    if options.budget is not None:
+        yield f"--gemini-budget={options.budget}"
+    if options.dry_run:
+        yield "--gemini-dry-run"
 
 
 def _client_options(options: ClientOptions) -> Iterator[str]:

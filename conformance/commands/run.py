@@ -2,10 +2,14 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
+from conformance.commands.progress import Progress
 from conformance.commands.shared import (
     Output,
+    add_budget_options,
     add_known_options,
     add_scenario_paths,
     add_target_options,
@@ -15,14 +19,18 @@ from conformance.commands.shared import (
     worker_count,
     write_known,
 )
+from conformance.errors import UsageRefused
 from conformance.report.record import (
+    Line,
     coverage_line,
     default_path,
     header_line,
 )
+from conformance.report.spending import render_forecast
 from conformance.report.text import render_record
 from conformance.running import options_of, run_items
-from conformance.scenario.running import OWN_TARGETS
+from conformance.scenario.live.clock import REAL, Clock
+from conformance.scenario.running import OWN_TARGETS, Options, Targets
 
 __all__ = ["add_arguments", "run"]
 
@@ -38,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="embedded, cassettes, live or a URL; may be repeated; default: cassettes and embedded",
     )
     add_target_options(parser)
+    add_budget_options(parser)
     parser.add_argument("--cassettes", metavar="DIR", help="the folder of the cassettes; default: ours")
     parser.add_argument("--closed", action="store_true", help="what the contract does not know fails")
     add_known_options(parser)
@@ -60,27 +69,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run the scenarios and print what was found."""
+def run(options: argparse.Namespace, clock: Clock = REAL) -> int:
+    """Run the scenarios and print what was found.
+
+    clock: what limits and waits go by; a test brings its own.
+    """
     asked = target_options(options, options.target or ())
+    foreign = [name for name in asked.targets if name not in OWN_TARGETS]
+    _refuse(options, asked, foreign)
     files = scenario_files(options.paths)
-    path = Path(options.record) if options.record else default_path("run")
+    path = None if asked.dry_run else default_path("run")
+    path = Path(options.record) if options.record else path
     header = header_line(
         command="run", targets=list(asked.targets or OWN_TARGETS), seed=asked.seed, closed=asked.closed
     )
     print(f"seed {asked.seed}, targets {', '.join(header['targets'])}", file=sys.stderr)
+    if limits := str(asked.limits):
+        print(f"budget {limits}", file=sys.stderr)
     partial = bool(options.paths or options.rest or set(header["targets"]) < set(OWN_TARGETS))
     book = bookkeeping(options, partial=partial)
     as_json = options.format == "json"
-    with Output(header, parties=("server",), path=path, as_json=as_json, book=book) as output:
+    with (
+        Output(header, parties=("server",), path=path, as_json=as_json, book=book) as output,
+        closing(Targets(asked, clock)) as targets,
+    ):
+        progress = Progress(targets.purse)
+        targets.tell = progress.tell
+
+        def take(lines: Sequence[Line]) -> None:
+            output.take_all(lines)
+            if foreign and not asked.dry_run:
+                progress.see(lines)
+
         faults = run_items(
             files,
             options_of(asked),
-            output.take_all,
+            take,
             workers=options.workers,
             pytest_options=options.rest,
+            targets=None if options.workers else targets,
+            chosen=lambda count: setattr(progress, "total", count),
             known=book.known.file,
         )
+        progress.clear()
         for fault in faults:
             output.take({"type": "fault", "message": fault})
         output.take(coverage_line("", output.tally.coverage))
@@ -88,6 +119,25 @@ def run(options: argparse.Namespace) -> int:
     write_known(options, book)
     if output.printed:
         return code
+    if asked.dry_run and not faults:
+        print("\n".join(render_forecast(output.tally, asked.limits.to_json())))
+        return 0
     print("\n".join(render_record(header, output.tally, code, verbose=options.verbose)))
     output.tell_record()
     return code
+
+
+def _refuse(options: argparse.Namespace, asked: Options, foreign: list[str]) -> None:
+    """Refuse what cannot be kept.
+
+    Raises:
+        UsageRefused: a budget for several processes, or for nothing.
+    """
+    if not foreign and (asked.budget is not None or asked.dry_run):
+        raise UsageRefused(
+            "nothing is spent on our own server and cassettes", "Name an endpoint: --target live or a URL."
+        )
+    if options.workers and foreign and str(asked.limits):
+        raise UsageRefused(
+            "a budget is kept by one process", "Leave -n out; --shard lets machines share, each with its own."
+        )

@@ -16,12 +16,14 @@ from conformance.report.bookkeeping import Bookkeeping
 from conformance.report.known import Known
 from conformance.report.record import Line, Record, footer_line
 from conformance.report.tally import Tally
+from conformance.scenario.live.budget import LIVE, Budget
 from conformance.scenario.running import OWN_TARGETS, Options, checked_target
 from conformance.scenario.scenario import find_scenarios
 
 __all__ = [
     "JsonOutput",
     "Output",
+    "add_budget_options",
     "add_known_options",
     "add_scenario_paths",
     "add_target_options",
@@ -205,6 +207,16 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_budget_options(parser: argparse.ArgumentParser) -> None:
+    """Let a command spend no more than was agreed on endpoints that are not our own."""
+    parser.add_argument(
+        "--budget",
+        metavar="BUDGET",
+        help="the most that is spent, as requests=40,tokens=20000,seconds=300; default for live: "
+        + str(LIVE),
+    )
+
+
 def _seconds(text: str) -> float:
     with suppress(ValueError):
         if 0 < float(text) < 1e6:
@@ -241,6 +253,8 @@ def target_options(options: argparse.Namespace, targets: Sequence[str]) -> Optio
         timeout_s=options.timeout,
         key_env=options.key_env,
         cassettes=getattr(options, "cassettes", None),
+        budget=Budget.read(options.budget) if getattr(options, "budget", None) else None,
+        dry_run=getattr(options, "dry_run", False),
     )
     if (
         "cassettes" in (targets or OWN_TARGETS)
@@ -248,6 +262,6 @@ def target_options(options: argparse.Namespace, targets: Sequence[str]) -> Optio
         and not Path(found.cassettes).is_dir()
     ):
         raise PathMissing(found.cassettes)
-    for target in targets:
+    for target in () if found.dry_run else targets:
         checked_target(target, found)
     return found

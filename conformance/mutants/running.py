@@ -30,8 +30,8 @@ from conformance.mutants.lines import control_line, mutant_line
 from conformance.mutants.mutant import EXPECTED, Mutant, scenario_file
 from conformance.mutants.service import MutatedService
 from conformance.report.record import Line
+from conformance.scenario.judging import judge_played
 from conformance.scenario.play import Played, play
-from conformance.scenario.running import judge_played
 from conformance.scenario.scenario import read_scenario
 from conformance.scenario.target import HttpTarget
 from conformance.server import serving
@@ -145,7 +145,7 @@ def _show(name: str, service: MutatedService, limit_s: float) -> Shown:
         try:
             played = play(scenario, target)
         except TargetUnreachable as error:
-            played = Played(scenario, stopped=str(error), unreachable=True)
+            played = Played(scenario, stopped=str(error), ended=error)
     return Shown(name, service, played, time.monotonic() - started >= limit_s)
 
 

@@ -32,6 +32,7 @@ _LISTS = {
     "testee": "testees",
     "known": "wrongly_known",
     "fuzz": "fuzzed",
+    "spent": "spent",
 }
 """Where lines of a kind are kept as they are."""
 
@@ -70,7 +71,7 @@ class Tally:
     drift: what the contract does not know, with how often it was seen.
     wrongly_known: what is wrong with the list of known failures.
     losses: what a client does not hand on, by type of event and pointer, with how often that was seen.
-    fuzzed: what fuzzing did, in all.
+    fuzzed: what fuzzing did, in all. spent: what endpoints were asked for that are not our own.
     requests: the request of each exchange, for sending it again.
     coverage: which kinds, words and fields of the schemas were shown.
     """
@@ -87,6 +88,7 @@ class Tally:
     testees: list[Line] = field(default_factory=list)
     wrongly_known: list[Line] = field(default_factory=list)
     fuzzed: list[Line] = field(default_factory=list)
+    spent: list[Line] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     losses: Counter[tuple[str, str]] = field(default_factory=Counter)
     requests: dict[tuple[str, int], Any] = field(default_factory=dict)
@@ -111,7 +113,7 @@ class Tally:
                 self._add_verdict(line)
             case "drift":
                 self.drift[f"{line['schema'].removeprefix('interactions/')}: {line['message']}"] += 1
-            case "scenario" | "file" | "case" | "conversation" | "testee" | "known" | "fuzz" as kind:
+            case kind if kind in _LISTS:
                 getattr(self, _LISTS[kind]).append(line)
             case "loss":
                 self.losses.update((line["event_type"], pointer) for pointer in line["pointers"])

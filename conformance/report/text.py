@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from conformance.contract.registry import Requirement, registry
 from conformance.report.findings import SHOWN, Told, findings, problems
 from conformance.report.record import Line
+from conformance.report.spending import render_spent
 from conformance.report.tally import Tally
 
 __all__ = [
@@ -189,6 +190,7 @@ def render_run(tally: Tally, *, verbose: bool) -> Iterator[str]:
         yield "requirements"
         yield from render_requirements(tally) if verbose else render_areas(tally)
         yield from render_coverage(tally, verbose=verbose)
+    yield from map(printable, render_spent(tally))
 
 
 def render_fuzz(tally: Tally, exit_code: int, *, verbose: bool) -> Iterator[str]:

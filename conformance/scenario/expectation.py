@@ -14,29 +14,29 @@ from conformance.wire.trace import Call
 __all__ = ["matches", "misses_of"]
 
 
-def misses_of(expect: Expectation, call: Call) -> Iterator[str]:
-    """Give a sentence for each expectation that an answer does not meet."""
+def misses_of(expect: Expectation, call: Call) -> Iterator[tuple[str, str]]:
+    """Give each expectation that an answer does not meet: its name, and a sentence."""
     if call.status != expect.http:
-        yield f"HTTP {call.status}{_error_shown(call)}; expected HTTP {expect.http}"
+        yield "http", f"HTTP {call.status}{_error_shown(call)}; expected HTTP {expect.http}"
         return
     status = (call.interaction or {}).get("status")
     if expect.status is not None and status != expect.status:
-        yield f"the status is {status!r}; expected {expect.status!r}"
+        yield "status", f"the status is {status!r}; expected {expect.status!r}"
     if expect.error is not None and _code(call) != expect.error:
-        yield f"the error code is {_code(call)!r}; expected {expect.error!r}"
+        yield "error", f"the error code is {_code(call)!r}; expected {expect.error!r}"
     if expect.says is not None and not re.search(expect.says, call.text):
-        yield f"the text {_short(call.text)} does not match {expect.says!r}"
+        yield "says", f"the text {_short(call.text)} does not match {expect.says!r}"
     at = 0
     for wanted in expect.includes:
         found = next((n for n in range(at, len(call.steps)) if matches(wanted, call.steps[n])), None)
         if found is None:
             kinds = ", ".join(str(step.get("type")) for step in call.steps) or "none"
-            yield f"no step matches {wanted} (steps: {kinds})"
+            yield "includes", f"no step matches {wanted} (steps: {kinds})"
         else:
             at = found + 1
     for kind in expect.lacks:
         if any(step.get("type") == kind for step in call.steps):
-            yield f"a {kind} step is there; expected none"
+            yield "lacks", f"a {kind} step is there; expected none"
 
 
 def _code(call: Call) -> Any:

@@ -8,15 +8,22 @@ after depends on it.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import jsonpath_rfc9535
 
-from conformance.errors import TargetUnreachable
+from conformance.errors import (
+    BudgetSpent,
+    ConformanceError,
+    KeyLost,
+    KeyRefused,
+    TargetBusy,
+    TargetUnreachable,
+)
 from conformance.scenario.expectation import misses_of
 from conformance.scenario.scenario import Scenario, ScenarioCall, fill, fill_text
 from conformance.scenario.target import Target
@@ -27,14 +34,19 @@ __all__ = ["REVISION", "Miss", "Played", "bind_values", "build_request", "plain"
 
 REVISION = "2026-05-20"
 """The `Api-Revision` that the quickstart sends with /v1beta."""
+_ENDING = (TargetUnreachable, BudgetSpent, TargetBusy, KeyRefused, KeyLost)
+_UNFINISHED = ("queued", "in_progress")
+_PAUSES = (1.0, 2.0, 3.0, *[5.0] * 57)
+"""How long is waited between two polls: five minutes in all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """An expectation of the scenario that the answer does not meet."""
+    """An expectation of the scenario that the answer does not meet; kind is its name in the file."""
 
     call: str
     exchange: int
+    kind: str
     message: str
 
 
@@ -43,21 +55,31 @@ class Played:
     """What came of it.
 
     stopped: why the calls after the last one were not sent; empty when all were.
-    unreachable: it stopped because nobody answered any more.
+    ended: what ended it that is neither the scenario's nor the answers' doing, such as that nobody answers.
     """
 
     scenario: Scenario
     trace: Trace = field(default_factory=lambda: Trace(()))
     misses: list[Miss] = field(default_factory=list)
     stopped: str = ""
-    unreachable: bool = False
+    ended: ConformanceError | None = None
 
 
-def play(scenario: Scenario, target: Target, *, api_version: str = "v1beta") -> Played:
+def play(
+    scenario: Scenario,
+    target: Target,
+    *,
+    api_version: str = "v1beta",
+    sleep: Callable[[float], None] | None = None,
+) -> Played:
     """Send the calls of a scenario and keep what was exchanged.
+
+    sleep: how to wait for an interaction in the background that is to be done by the next call. Without it,
+        every get is taken as it comes: our own server and cassettes have no clock.
 
     Raises:
         TargetUnreachable: there is not one answer to judge.
+        BudgetSpent, TargetBusy, KeyRefused, KeyLost: the same.
         CassetteMiss: the scenario was edited after its cassette was recorded.
     """
     played = Played(scenario)
@@ -66,23 +88,32 @@ def play(scenario: Scenario, target: Target, *, api_version: str = "v1beta") -> 
     for call in scenario.calls:
         request = build_request(call, values, target, api_version)
         try:
-            answered = target.send(request)
-        except TargetUnreachable as error:
+            for pause in _PAUSES:
+                answered = target.send(request)
+                exchanges.append(replace(answered, name=call.name))
+                played.trace = Trace.of(exchanges, scenario.id)
+                if sleep is None or not _goes_on(call, played.trace.calls[-1]):
+                    break
+                sleep(pause)
+        except _ENDING as error:
             if not exchanges:
                 raise
-            played.stopped, played.unreachable = f"at the call {call.name}: {error}", True
+            played.stopped, played.ended = f"at the call {call.name}: {error}", error
             break
-        exchanges.append(
-            Exchange(answered.request, answered.response, call.name, witnessed=answered.witnessed)
-        )
-        played.trace = Trace.of(exchanges, scenario.id)
         seen = played.trace.calls[-1]
-        played.misses += [Miss(call.name, seen.position, miss) for miss in misses_of(call.expect, seen)]
+        played.misses += [Miss(call.name, seen.position, *miss) for miss in misses_of(call.expect, seen)]
         unbound = bind_values(call, seen, values)
         if unbound:
             played.stopped = unbound
             break
     return played
+
+
+def _goes_on(call: ScenarioCall, seen: Call) -> bool:
+    """Whether an interaction that is to be done still works in the background."""
+    unfinished = (seen.interaction or {}).get("status") in _UNFINISHED
+    polls = call.operation == "interactions.get" and seen.stream is None
+    return polls and unfinished and call.expect.status not in (None, *_UNFINISHED)
 
 
 def build_request(call: ScenarioCall, values: Mapping[str, Any], target: Target, api_version: str) -> Request:

@@ -8,9 +8,8 @@ of our own are outcomes, with a sentence each.
 
 import ipaddress
 import os
-import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from conformance.contract.coverage import Coverage
 from conformance.contract.places import folder
-from conformance.contract.registry import registry
 from conformance.errors import (
     CassetteBroken,
     CassetteMiss,
@@ -29,11 +27,16 @@ from conformance.errors import (
     TargetUnreachable,
     UsageRefused,
 )
-from conformance.judge.judge import judge
-from conformance.judge.verdict import Outcome, Report, Verdict
+from conformance.judge.verdict import Outcome, Verdict, worst
 from conformance.report.record import Line, coverage_line, exchange_lines, kept_whole, report_lines
-from conformance.scenario.play import Played, play
-from conformance.scenario.scenario import SUFFIX, is_ours, read_scenario, scenario_id
+from conformance.scenario.judging import Part, judge_played, judge_tried
+from conformance.scenario.live.budget import LIVE, Budget, Purse
+from conformance.scenario.live.clock import REAL, Clock
+from conformance.scenario.live.forecast import Forecast, forecast_of
+from conformance.scenario.live.manners import Polite
+from conformance.scenario.live.tries import ENDING, Attempt, Tried, try_scenario
+from conformance.scenario.play import play
+from conformance.scenario.scenario import SUFFIX, Scenario, is_ours, read_scenario, scenario_id
 from conformance.scenario.target import CassetteTarget, HttpTarget, Target
 from conformance.wire.redaction import Redactor, redact_text
 from conformance.wire.trace import Place, Trace
@@ -45,8 +48,9 @@ __all__ = [
     "Targets",
     "cassette_path",
     "checked_target",
+    "forecast_for",
     "is_loopback",
-    "judge_played",
+    "not_played",
     "run_scenario",
     "targets_of",
 ]
@@ -63,6 +67,9 @@ class Options:
     timeout_s: how long one exchange may take.
     key_env: the environment variable that holds the key for a URL; keys are never sent anywhere unasked.
     cassettes: the folder of the cassettes, when it is not ours.
+    budget: what may be spent where a target is not our own; of the live service, where none is given, some
+    is.
+    dry_run: nothing is sent; told is what would be.
     """
 
     targets: tuple[str, ...] = ()
@@ -72,6 +79,15 @@ class Options:
     timeout_s: float = 60.0
     key_env: str | None = None
     cassettes: str | None = None
+    budget: Budget | None = None
+    dry_run: bool = False
+
+    @property
+    def limits(self) -> Budget:
+        """What may be spent on endpoints that are not our own."""
+        if self.budget is None:
+            return LIVE if "live" in self.targets else Budget()
+        return self.budget
 
 
 def targets_of(scenario: Path, options: Options) -> tuple[str, ...]:
@@ -100,19 +116,31 @@ def cassette_path(scenario: Path, cassettes: str | None = None) -> Path:
 
 
 class Targets:
-    """The targets of a run: made when first needed, closed together."""
+    """The targets of a run: made when first needed, closed together. All spend from one purse.
 
-    def __init__(self, options: Options) -> None:
+    tell: what is called with a sentence about what people wait for.
+    """
+
+    def __init__(
+        self, options: Options, clock: Clock = REAL, tell: Callable[[str], None] | None = None
+    ) -> None:
         self.options = options
+        self.clock = clock
+        self.tell = tell
+        self.purse = Purse(options.limits, clock)
         self._stack = ExitStack()
         self._urls: dict[str, str] = {}
-        self._http: dict[str, HttpTarget] = {}
+        self._http: dict[str, HttpTarget | Polite] = {}
 
     def close(self) -> None:
         """Close every connection and the embedded server."""
         self._stack.close()
         self._http.clear()
         self._urls.clear()
+
+    def closing_lines(self) -> list[Line]:
+        """What was spent on endpoints that are not our own, if anything was."""
+        return [{"type": "spent", **self.purse.to_json()}] if self.purse.requests else []
 
     def find(self, name: str, scenario: Path) -> Target:
         """Give the target of that name for a scenario.
@@ -125,9 +153,10 @@ class Targets:
             return CassetteTarget(cassette_path(scenario, self.options.cassettes))
         key = self.key(name, scenario_id(scenario))
         if name not in self._http:
-            self._http[name] = self._stack.enter_context(
+            http = self._stack.enter_context(
                 HttpTarget(self.url(name), key=key, timeout_s=self.options.timeout_s)
             )
+            self._http[name] = http if name == "embedded" else Polite(http, self.purse, tell=self.tell)
         target = self._http[name]
         target.key = key
         return target
@@ -245,18 +274,19 @@ def _redacted(line: Line, secrets: list[str]) -> Line:
 
 def _lines(path: Path, target: str, targets: Targets) -> list[Line]:
     subject = f"{scenario_id(path)}[{target}]"
-    started = time.monotonic()
+    started = targets.clock.now()
     try:
         scenario = read_scenario(path)
         if scenario.only and target not in scenario.only:
             told = f"it makes sense for {' and '.join(scenario.only)} alone"
             return [_summary(subject, target, path, "not-applicable", told)]
         found = targets.find(target, path)
-        played = play(scenario, found, api_version=targets.options.api_version)
+        tried = _tried(scenario, found, targets)
     except CassetteMiss as error:
         return [_summary(subject, target, path, "fail", str(error), hint=error.hint)]
-    except TargetUnreachable as error:
-        return [_summary(subject, target, path, "inconclusive", str(error), hint=error.hint, exit_code=5)]
+    except (TargetUnreachable, *ENDING) as error:
+        code = error.exit_code
+        return [_summary(subject, target, path, "inconclusive", str(error), hint=error.hint, exit_code=code)]
     except (ScenarioBroken, CassetteBroken, KeyMissing, UsageRefused) as error:
         return [_summary(subject, target, path, "error", str(error), hint=error.hint, exit_code=2)]
     except ConformanceError as error:
@@ -265,9 +295,38 @@ def _lines(path: Path, target: str, targets: Targets) -> list[Line]:
         return [_our_fault(subject, target, path, error)]
     try:
         doubt = found.doubt if isinstance(found, CassetteTarget) else ""
-        return _judged(subject, target, targets, played, time.monotonic() - started, doubt=doubt)
+        return _judged(subject, target, targets, tried, targets.clock.now() - started, doubt=doubt)
     except Exception as error:  # noqa: BLE001
         return [_our_fault(subject, target, path, error)]
+
+
+def _tried(scenario: Scenario, target: Target, targets: Targets) -> Tried:
+    """Play a scenario: once against our own server or its cassette, with patience and tidily elsewhere."""
+    version = targets.options.api_version
+    if not isinstance(target, Polite):
+        return Tried([Attempt(play(scenario, target, api_version=version), "", ())])
+    try:
+        return try_scenario(scenario, target, api_version=version, clock=targets.clock)
+    finally:
+        target.tidy()
+
+
+def forecast_for(path: Path, target: str, options: Options) -> Forecast | None:
+    """Tell what a scenario would cost at a target; None where it would not be sent there."""
+    try:
+        scenario = read_scenario(path)
+    except ConformanceError:
+        return None
+    if scenario.only and target not in scenario.only:
+        return None
+    cassette = cassette_path(path, options.cassettes)
+    return forecast_of(scenario, cassette, api_version=options.api_version)
+
+
+def not_played(path: Path, target: str, why: str, forecast: Forecast | None) -> Line:
+    """Give the line of a scenario that was left out."""
+    line = _summary(f"{scenario_id(path)}[{target}]", target, path, "not-applicable", why)
+    return line | ({"forecast": forecast.to_json()} if forecast is not None else {})
 
 
 def _our_fault(subject: str, target: str, path: Path, error: Exception) -> Line:
@@ -281,76 +340,46 @@ def _our_fault(subject: str, target: str, path: Path, error: Exception) -> Line:
 
 
 def _judged(
-    subject: str, target: str, targets: Targets, played: Played, seconds: float, *, doubt: str = ""
+    subject: str, target: str, targets: Targets, tried: Tried, seconds: float, *, doubt: str = ""
 ) -> list[Line]:
-    weak = target == "live" or played.unreachable
-    report = judge_played(played, closed=targets.options.closed, own=target in OWN_TARGETS, weak=weak)
+    closed = targets.options.closed
+    played = tried.last.played
+    if target in OWN_TARGETS:
+        parts = [Part(played, judge_played(played, closed=closed, own=True))]
+    else:
+        parts = judge_tried(tried, closed=closed, weak=target == "live")
     if doubt:
-        report.findings.append(Verdict("warn", Place(0, "response"), "", doubt, "", "server"))
-    secrets = _secrets(target, targets)
-    redactor = Redactor(secrets)
-    exchanges = [redactor.exchange(call.exchange) for call in played.trace.calls]
-    trace = Trace.of(exchanges, played.trace.name)
-    summary = _summary(
-        subject,
-        target,
-        played.scenario.file,
-        report.outcome,
-        played.stopped,
-        exit_code=5 if played.unreachable else 0,
-    )
+        parts[-1].report.findings.append(Verdict("warn", Place(0, "response"), "", doubt, "", "server"))
+    file = played.scenario.file
+    outcome = worst(part.report.outcome for part in parts)
+    code = played.ended.exit_code if played.ended is not None else 0
+    summary = _summary(subject, target, file, outcome, played.stopped, exit_code=code)
     summary |= {
         "title": played.scenario.title,
-        "requests": len(exchanges),
+        "requests": sum(len(attempt.played.trace.calls) for attempt in tried.attempts),
         "seconds": round(seconds, 4),
         "exercises": list(played.scenario.exercises),
     }
-    return [
-        summary,
-        *exchange_lines(subject, exchanges, whole=kept_whole(report.findings)),
-        *report_lines(subject, report, trace),
-        coverage_line(subject, Coverage.of(report.branches)),
-    ]
+    if len(tried.attempts) > 1:
+        summary["tries"] = len(tried.attempts)
+    redactor = Redactor(_secrets(target, targets))
+    lines, at = [summary], 0
+    for part in parts:
+        lines += (_moved(line, at) for line in _part_lines(subject, part, redactor))
+        at += len(part.played.trace.calls)
+    return lines
 
 
-def judge_played(played: Played, *, closed: bool, own: bool, weak: bool = False) -> Report:
-    """Judge what was played: by the requirements, and by what the scenario alone expects.
-
-    own: against our own server or its cassette, where a missed expectation is a failure.
-    weak: that something was not shown may not be the endpoint's doing.
-    """
-    report = judge(played.trace, closed=closed, parties=("server",))
-    report.findings.extend(_cuts(played))
-    report.findings.extend(_expectations(played, own=own))
-    report.findings.extend(_unobserved(played, report, weak=weak))
-    return report
+def _part_lines(subject: str, part: Part, redactor: Redactor) -> Iterator[Line]:
+    exchanges = [redactor.exchange(call.exchange) for call in part.played.trace.calls]
+    yield from exchange_lines(subject, exchanges, whole=kept_whole(part.report.findings))
+    yield from report_lines(subject, part.report, Trace.of(exchanges, part.played.trace.name))
+    yield coverage_line(subject, Coverage.of(part.report.branches))
 
 
-def _cuts(played: Played) -> Iterator[Verdict]:
-    """Find answers that ended before their end, which their bytes alone may not show."""
-    for call in played.trace.calls:
-        if call.exchange.response is not None and call.exchange.response.cut:
-            message = f"the answer is not whole: {call.exchange.response.cut}"
-            yield Verdict("fail", call.place, "", message, "", "server")
-
-
-def _expectations(played: Played, *, own: bool) -> Iterator[Verdict]:
-    for miss in played.misses:
-        outcome: Outcome = "fail" if own else "inconclusive"
-        yield Verdict(outcome, Place(miss.exchange, "response"), "", miss.message, "", "server")
-
-
-def _unobserved(played: Played, report: Report, *, weak: bool) -> Iterator[Verdict]:
-    """What the scenario is meant to show and did not; `weak` where that may not be the endpoint's doing."""
-    outcomes = report.outcomes()
-    last = Place(max(0, len(played.trace.calls) - 1), "response")
-    for name in played.scenario.exercises:
-        requirement = registry()[name]
-        if name in outcomes or requirement.level != "must" or requirement.party == "client":
-            continue
-        outcome: Outcome = "inconclusive" if weak else "untestable"
-        message = played.stopped or "nothing in this conversation showed it"
-        yield Verdict(outcome, last, "", message, name, "server")
+def _moved(line: Line, by: int) -> Line:
+    """Give a line whose exchanges are counted on from those of earlier attempts."""
+    return line | {"exchange": line["exchange"] + by} if by and "exchange" in line else line
 
 
 def _summary(

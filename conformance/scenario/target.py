@@ -51,7 +51,7 @@ class HttpTarget:
     ) -> None:
         self.url = url.rstrip("/")
         self.key = key
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._largest_bytes = largest_bytes
         self._client: httpx2.Client | None = None
         self._stream: Any = None
@@ -80,7 +80,7 @@ class HttpTarget:
                 verify=not plain,
                 trust_env=not plain,
                 follow_redirects=False,
-                timeout=httpx2.Timeout(self._timeout_s, connect=min(10.0, self._timeout_s)),
+                timeout=httpx2.Timeout(self.timeout_s, connect=min(10.0, self.timeout_s)),
             )
         return self._client
 
@@ -103,7 +103,7 @@ class HttpTarget:
             if not any(given.lower() == name for given, _ in headers):
                 del built.headers[name]
         self._late = False
-        timer = threading.Timer(self._timeout_s, self._end)
+        timer = threading.Timer(self.timeout_s, self._end)
         timer.daemon = True
         timer.start()
         try:
@@ -137,10 +137,10 @@ class HttpTarget:
         except httpx2.ConnectError:
             raise TargetUnreachable(self.url, "refuses the connection: nothing listens there") from None
         except httpx2.TimeoutException:
-            raise TargetUnreachable(self.url, f"did not answer in {self._timeout_s:g} s") from None
+            raise TargetUnreachable(self.url, f"did not answer in {self.timeout_s:g} s") from None
         except (httpx2.TransportError, httpx2.InvalidURL) as error:
             if self._late:
-                raise TargetUnreachable(self.url, f"did not answer in {self._timeout_s:g} s") from None
+                raise TargetUnreachable(self.url, f"did not answer in {self.timeout_s:g} s") from None
             raise TargetUnreachable(self.url, f"gave no HTTP answer: {self._reason(error)}") from None
         try:
             return self._read(with_stream, start)
@@ -154,8 +154,8 @@ class HttpTarget:
                 elapsed = time.monotonic() - start
                 body += chunk
                 arrivals.append(Arrival(len(body), elapsed))
-                if elapsed > self._timeout_s:
-                    cut = f"the time limit of {self._timeout_s:g} s was reached"
+                if elapsed > self.timeout_s:
+                    cut = f"the time limit of {self.timeout_s:g} s was reached"
                 elif len(body) > self._largest_bytes:
                     cut = f"the limit of {self._largest_bytes // 1024 // 1024} MB was reached"
                 if cut:
@@ -164,7 +164,7 @@ class HttpTarget:
             elapsed = time.monotonic() - start
             late = self._late or "Timeout" in type(error).__name__
             cut = (
-                f"the time limit of {self._timeout_s:g} s was reached"
+                f"the time limit of {self.timeout_s:g} s was reached"
                 if late
                 else f"the connection ended early ({self._reason(error)})"
             )
