@@ -412,13 +412,18 @@ class _Wire(Connection):
     def _answer(self, asked: h11.Request) -> None:
         fate = self._awkward.fate(self._understood(asked))
         self._pieces = iter(())
-        act = self._drop if fate.dropped else partial(self._begin, fate.answer)
         if fate.delay_s:
-            self._loop.call_later(fate.delay_s, act)
+            self._loop.call_later(fate.delay_s, self._meet, fate)
         else:
-            act()
+            self._meet(fate)
 
-    def _drop(self) -> None:
+    def _meet(self, fate: _Fate) -> None:
+        """Let happen what is to happen, unless the client has left meanwhile."""
+        if self._transport.is_closing():
+            return
+        if not fate.dropped:
+            self._begin(fate.answer)
+            return
         self.endpoint().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._transport.abort()
 

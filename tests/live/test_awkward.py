@@ -1,6 +1,7 @@
 """The awkward server keeps the contract, does all that it says, and keeps honest books."""
 
 import json
+import socket
 import threading
 import time
 from collections import Counter
@@ -218,6 +219,20 @@ def test_a_slow_answer_is_slow() -> None:
         begun = time.monotonic()
         assert one.status() == 200
         assert time.monotonic() - begun >= 0.1
+
+
+def test_a_client_may_leave_before_a_slow_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is answered to nobody, and whoever comes next is served."""
+    with asking(slow=1, slow_s=0.05, dropped=0.9) as one:
+        for _ in range(10):
+            with socket.create_connection(("127.0.0.1", int(one.server.url.rpartition(":")[2]))) as peer:
+                peer.sendall(
+                    b"GET /v1beta/interactions/v1_a HTTP/1.1\r\nHost: h\r\nx-goog-api-key: k\r\n\r\n"
+                )
+        time.sleep(0.2)
+        assert one.server.requests == 10
+        assert {entry.status for entry in one.server.log} == {404}
+    assert capsys.readouterr().err == ""
 
 
 def test_a_dropped_connection_is_dropped_before_or_in_the_middle() -> None:
