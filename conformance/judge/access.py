@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from conformance.judge.requests import tells_nothing
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.exchange import header
 from conformance.wire.trace import Call, Document, Event, Trace
@@ -87,7 +88,7 @@ def revisions_are_current(trace: Trace) -> Iterator[Verdict]:
 def revision_header_changes_nothing(trace: Trace) -> Iterator[Verdict]:
     """The same create succeeds, or is refused, with the current `Api-Revision` and without (IX-REV-006).
 
-    Overload and limits come and go, so HTTP 408, 409, 429 and 5xx tell nothing.
+    Overload and limits tell nothing, nor does a key that has expired meanwhile.
     """
     plain: list[Call] = []
     current: list[Call] = []
@@ -95,7 +96,7 @@ def revision_header_changes_nothing(trace: Trace) -> Iterator[Verdict]:
         request = call.exchange.request
         if call.operation != "create" or call.status is None or request is None or request.headers is None:
             continue
-        if call.status >= 500 or call.status in (408, 409, 429) or not isinstance(call.asked, dict):
+        if tells_nothing(call) or not isinstance(call.asked, dict):
             continue
         told = _sent(call, "api-revision")
         mine, others = (current, plain) if told == REVISION else (plain, current)

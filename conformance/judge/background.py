@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from urllib.parse import unquote
 
+from conformance.judge.requests import refuses_the_key
 from conformance.judge.stored import asks_for_a_stream, caller_of, deleted_before, maker_of, same_caller
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.trace import Call, Document, Event, Stream, Trace, is_placeholder
@@ -169,7 +170,7 @@ def running_interactions_can_be_followed(trace: Trace) -> Iterator[Verdict]:
             continue
         if call.stream is not None and call.status == 200:
             yield kept(call)
-        elif call.status == 400 or call.status in _NOT_OFFERED:
+        elif (call.status == 400 and not refuses_the_key(call)) or call.status in _NOT_OFFERED:
             yield broken(call, "", f"a run in the background cannot be followed: HTTP {call.status}")
 
 

@@ -425,6 +425,20 @@ def _is_text(block: Any) -> bool:
     return False
 
 
+def tells_nothing(call: Call) -> bool:
+    """Whether an answer says nothing of its request: overload and limits come and go, and so does a key."""
+    status = call.status or 0
+    return status >= 500 or status in (408, 409, 429) or refuses_the_key(call)
+
+
+def refuses_the_key(call: Call) -> bool:
+    """Whether the front end takes the key no more, which it tells as HTTP 400."""
+    match call.answered[0] if isinstance(call.answered, list) and call.answered else call.answered:
+        case {"error": {"details": [*details]}}:
+            return any(isinstance(told, dict) and told.get("reason") == "API_KEY_INVALID" for told in details)
+    return False
+
+
 def refusal(call: Call, fault: str, statuses: Collection[int]) -> Iterator[Verdict]:
     """Judge how a wrong request was answered; others, such as for a bad key or overload, say nothing."""
     if call.status in statuses:

@@ -12,6 +12,7 @@ Source: https://ai.google.dev/gemini-api/docs/streaming
 
 from collections.abc import Iterable, Iterator
 
+from conformance.judge.requests import tells_nothing
 from conformance.judge.stored import maker_of
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.trace import UNREADABLE, Call, Document, Event, Stream, Trace, is_placeholder
@@ -265,15 +266,18 @@ def legacy_events_are_gone(trace: Trace) -> Iterator[Verdict]:
 def alt_sse_changes_nothing(trace: Trace) -> Iterator[Verdict]:
     """A stream is answered alike with and without `?alt=sse` (IX-STREAM-002).
 
-    A refusal is judged where the same body was answered without it.
+    A refusal is judged where the same body was answered without it, and where it is not for another reason.
     """
     streamed = [call for call in trace.calls if call.operation == "create" and _asks_for_events(call)]
     for call in streamed:
-        if call.query.get("alt") != ["sse"] or call.status is None:
+        if call.query.get("alt") != ["sse"] or call.status is None or tells_nothing(call):
             continue
         if call.stream is not None and call.status == 200:
             yield kept(call)
-        elif any(other.asked == call.asked and other.stream is not None for other in streamed):
+        elif any(
+            other.asked == call.asked and other.stream is not None and other.status == 200
+            for other in streamed
+        ):
             yield broken(call, "", f"with alt=sse the answer is HTTP {call.status}, without it a stream")
 
 

@@ -19,21 +19,21 @@ of a lock-step delivery through.
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from conformance.server.answer import Answer, event_stream, json_answer, to_json
-from conformance.server.asked import parse, understand
+from conformance.server.asked import Asked, parse, understand
 from conformance.server.background import Run
 from conformance.server.control import HEADER, Control, control_of, split_key
 from conformance.server.identity import Identity, account_of
-from conformance.server.interaction import events, frames, make, with_steps
+from conformance.server.interaction import Made, events, frames, make, with_steps
 from conformance.server.ledger import PATHS, Ledger
 from conformance.server.memory import Memory, Stored
 from conformance.server.misbehaving import controlled, ended, error_answer
-from conformance.server.model import respond
+from conformance.server.model import Reply, respond
 from conformance.server.refusal import FrontEndRefused, Refused, invalid
 from conformance.server.rules import find_model
 from conformance.wire.exchange import Request
@@ -96,12 +96,12 @@ class Service:
         return answer if control is None else controlled(answer, control, account)
 
     def _create(self, body: bytes, account: str, control: Control | None) -> Answer:
-        asked = understand(parse(body), account, self.memory, self.seed)
-        reply = respond(asked)
+        asked = self._understood(parse(body), account)
+        reply = self._reply(asked)
         identity = Identity(self.seed, account, self.memory.next_number(account))
-        made = make(asked, reply, identity)
+        made = self._made(asked, reply, identity)
         whole = made.body if control is None else ended(made.body, control)
-        told = events(made.id, whole, empty_signature=asked.model.empty_signature)
+        told = self._events(made.id, whole, empty_signature=asked.model.empty_signature)
         run = None
         if asked.background:
             run = Run(whole, list(told), identity.number, queued=asked.model.queues)
@@ -121,6 +121,22 @@ class Service:
             self.memory.keep(Stored(account, made.id, made.first, previous, asked.turn, whole, weight, run))
         return answer
 
+    # From a request to what is said, in four steps: a server that is to say it otherwise changes one of them.
+
+    def _understood(self, body: dict[str, Any], account: str) -> Asked:
+        return understand(body, account, self.memory, self.seed)
+
+    def _reply(self, asked: Asked) -> Reply:
+        return respond(asked)
+
+    def _made(self, asked: Asked, reply: Reply, identity: Identity) -> Made:
+        return make(asked, reply, identity)
+
+    def _events(
+        self, interaction_id: str, body: dict[str, Any], *, empty_signature: bool
+    ) -> Iterable[dict[str, Any]]:
+        return events(interaction_id, body, empty_signature=empty_signature)
+
     def _get(self, account: str, interaction_id: str, query: Mapping[str, list[str]]) -> Answer:
         stream = _flag(query, "stream")
         _flag(query, "include_input")
@@ -128,11 +144,25 @@ class Service:
             raise invalid("'last_event_id' can only be used if 'stream' is true.")
         stored = self._stored(account, interaction_id)
         if stream:
-            return _resumed(stored, query.get("last_event_id", [""])[-1])
+            return self._resumed(stored, query.get("last_event_id", [""])[-1])
         if stored.run is not None:
             stored.run.poll()
         body = stored.now()
         return json_answer(200, with_steps(body, [*stored.turn, *body.get("steps", ())]))
+
+    def _resumed(self, stored: Stored, last_event_id: str) -> Answer:
+        run = stored.run
+        if run is None:
+            if last_event_id:
+                raise invalid(
+                    f"'{last_event_id[:100]}' is no event: only events of background streams have ids."
+                )
+            signs = _empty_signature(stored.body)
+            return event_stream(frames(self._events(stored.id, stored.body, empty_signature=signs)))
+        start = run.position(last_event_id) if last_event_id else 0
+        if start is None:
+            raise invalid(f"'{last_event_id[:100]}' is no event of this interaction.")
+        return _stream_of(run, start)
 
     def _delete(self, account: str, interaction_id: str) -> Answer:
         self._stored(account, interaction_id)
@@ -159,19 +189,6 @@ class Service:
 def _stream_of(run: Run, start: int) -> Answer:
     """Stream a run from an event on, moving it on as the events go out."""
     return replace(event_stream(run.frames()[start:]), follow=run.follower(start))
-
-
-def _resumed(stored: Stored, last_event_id: str) -> Answer:
-    run = stored.run
-    if run is None:
-        if last_event_id:
-            raise invalid(f"'{last_event_id[:100]}' is no event: only events of background streams have ids.")
-        told = events(stored.id, stored.body, empty_signature=_empty_signature(stored.body))
-        return event_stream(frames(told))
-    start = run.position(last_event_id) if last_event_id else 0
-    if start is None:
-        raise invalid(f"'{last_event_id[:100]}' is no event of this interaction.")
-    return _stream_of(run, start)
 
 
 def _split(url: str) -> SplitResult:

@@ -14,6 +14,17 @@ from tests.judge.outcomes import added, outcomes, put, removed
 from tests.miniatures import patched, stream, trace_of
 
 REFUSAL = {"error": {"code": "x", "message": "x"}}
+KEY_REFUSED = {
+    "error": {
+        "code": 400,
+        "message": "API key expired. Please renew the API key.",
+        "status": "INVALID_ARGUMENT",
+        "details": [
+            {"@type": "type.googleapis.com/google.rpc.Help", "links": []},
+            {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"},
+        ],
+    }
+}
 COLLECTION = "https://generativelanguage.googleapis.com/v1beta/interactions"
 
 
@@ -21,6 +32,39 @@ COLLECTION = "https://generativelanguage.googleapis.com/v1beta/interactions"
 def test_a_revision_is_not_compared_with_a_busy_answer(status: int) -> None:
     """A timeout, a conflict, a limit or a fault says nothing of the header."""
     assert not outcomes("IX-REV-006", "access", put("/1/response/status", status))
+
+
+@pytest.mark.parametrize("body", [KEY_REFUSED, [KEY_REFUSED]])
+def test_a_key_that_expired_meanwhile_says_nothing_of_the_request(body: Any) -> None:
+    """Neither of the header, nor of alt=sse, nor of whether a run can be followed."""
+    refused = {"status": 400, "headers": {"content-type": "application/json"}, "body": body}
+
+    assert not outcomes("IX-REV-006", "access", put("/1/response", refused))
+    assert not outcomes("IX-STREAM-002", "plain", put("/3/response", refused))
+    assert not outcomes("IX-BG-009", "background_stream", put("/3/response", refused))
+    for other in ([], [REFUSAL], {"error": {**KEY_REFUSED["error"], "details": ["API_KEY_INVALID", {}]}}):
+        assert outcomes("IX-STREAM-002", "plain", put("/3/response", {**refused, "body": other})) == ["warn"]
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
+def test_a_busy_answer_says_nothing_of_alt_sse(status: int) -> None:
+    """It would have come without it too."""
+    assert (
+        outcomes(
+            "IX-STREAM-002", "plain", put("/3/response", {"status": status, "headers": {}, "body": REFUSAL})
+        )
+        == []
+    )
+
+
+def test_alt_sse_is_compared_with_a_stream_that_was_answered() -> None:
+    """An error that is framed as an event is no stream, whatever its body looks like."""
+    event = {"error": {"code": "service_unavailable", "message": "x"}, "event_type": "error"}
+    framed = {"status": 503, "headers": {"content-type": "text/event-stream"}, "events": [event]}
+    refused = put("/3/response", {"status": 400, "headers": {}, "body": REFUSAL})
+
+    assert outcomes("IX-STREAM-002", "plain", refused) == ["warn"]
+    assert outcomes("IX-STREAM-002", "plain", refused, put("/2/response", framed)) == []
 
 
 @pytest.mark.parametrize(("first", "second", "found"), [(400, 404, ["pass"]), (410, 200, ["warn"])])
