@@ -69,8 +69,9 @@ def _part(tried: Tried, attempt: Attempt, *, closed: bool, weak: bool) -> Part:
         for verdict in report.findings
         if verdict.place.side != "response" or verdict.place.exchange not in doubtful
     ]
-    report.findings.extend(_broken_off(call, "fail") for call in _cut(played) if call.position not in
-    doubtful) if attempt is not tried.last:
+    known = [call for call in _cut(played) if call.position not in doubtful]
+    report.findings.extend(_broken_off(call, "fail") for call in known)
+    if attempt is not tried.last:
         return Part(played, report)
     for miss in attempt.misses:
         report.findings.append(_verdict("inconclusive", Place(miss.exchange, "response"), miss.message))
