@@ -212,8 +212,10 @@ def add_budget_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget",
         metavar="BUDGET",
-        help="the most that is spent, as requests=40,tokens=20000,seconds=300; default for live: "
-        + str(LIVE),
+        help=f"the most that is spent, as requests=40,tokens=20000,seconds=300; default for live: {LIVE}",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="send nothing; show what would be sent, and its cost"
     )
 
 

@@ -11,8 +11,8 @@ from functools import cache
 from conformance.contract.places import folder
 from conformance.errors import TargetUnreachable
 from conformance.judge.verdict import Report, Verdict
+from conformance.scenario.judging import judge_played
 from conformance.scenario.play import Played, play
-from conformance.scenario.running import judge_played
 from conformance.scenario.scenario import Scenario, read_scenario
 from conformance.scenario.target import HttpTarget
 from tests.live.awkward import Awkward, Entry

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from conformance.scenario.judging import judge_played
 from conformance.scenario.play import play
-from conformance.scenario.running import judge_played
 from conformance.server.answer import Answer, event_stream, frame, json_answer
 from conformance.server.refusal import FrontEndRefused, Refused
 from conformance.server.service import Service
