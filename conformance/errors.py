@@ -10,6 +10,7 @@ A run goes through these steps; beside each, what may end it:
                        OpenapiUnusable                            a fault of the file (2)
     reach the target   TargetUnreachable, KeyMissing              not enough evidence (5), usage (2)
     stay within it     BudgetSpent, TargetBusy, KeyRefused        not enough evidence (5)
+    meet its needs     NeedUnmet                                  not applicable (5 where nothing else was asked)
     serve              PortTaken, AddressRefused                  usage (2)
     forward            ForwarderLost                              a fault of the harness (3)
     read the cases     CaseBroken                                 a fault of the file (2)
@@ -46,6 +47,7 @@ __all__ = [
     "KeyRefused",
     "KnownBroken",
     "MutantBroken",
+    "NeedUnmet",
     "NothingToDo",
     "OpenapiUnusable",
     "OutputLost",
@@ -414,6 +416,17 @@ class TargetBusy(ConformanceError):
     @property
     def hint(self) -> str:
         return "Run again later, or with a key that may ask for more."
+
+
+@dataclass(eq=False)
+class NeedUnmet(ConformanceError):
+    """A model or an account cannot do or has not what a scenario needs, so that it is not played."""
+
+    problem: str
+    exit_code: ClassVar[int] = 5
+
+    def __str__(self) -> str:
+        return self.problem
 
 
 @dataclass(eq=False)

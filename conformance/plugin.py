@@ -58,6 +58,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gemini-cassettes", metavar="DIR", help="the folder of the cassettes, when it is not ours"
     )
+    group.addoption(
+        "--gemini-model", metavar="MODEL", help="the model that live and URLs are asked for"
+    )
+    group.addoption(
+        "--gemini-have",
+        action="append",
+        metavar="NAME=VALUE",
+        help="what the account has there, such as file_search_store=fileSearchStores/mine; may be repeated",
+    )
     group.addoption("--gemini-known", metavar="FILE", help="failures that are known, and are not red")
     group.addoption(
         "--gemini-client", metavar="COMMAND", help="the driver of a client, which holds the scenarios instead"
@@ -112,7 +121,28 @@ def _options(config: pytest.Config) -> Options:
         timeout_s=config.getoption("gemini_timeout"),
         key_env=config.getoption("gemini_key_env"),
         cassettes=config.getoption("gemini_cassettes"),
+        model=config.getoption("gemini_model"),
+        have=tuple(_have(text) for text in config.getoption("gemini_have") or ()),
     )
+
+
+def _have(text: str) -> tuple[str, str]:
+    from conformance.errors import UsageRefused
+    from conformance.scenario.needs import read_have
+
+    try:
+        return read_have(text)
+    except UsageRefused as error:
+        raise pytest.UsageError(f"{error}. {error.hint}") from None
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say so where the model is none that we know."""
+    if (name := config.getoption("gemini_model")) is None:
+        return []
+    from conformance.scenario.needs import remark
+
+    return list(remark(name))
 
 
 def _client_options(config: pytest.Config) -> ClientOptions:

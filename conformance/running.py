@@ -141,6 +141,10 @@ def _target_options(options: Options) -> Iterator[str]:
         yield f"--gemini-key-env={options.key_env}"
     if options.cassettes is not None:
         yield f"--gemini-cassettes={options.cassettes}"
+    if options.model is not None:
+        yield f"--gemini-model={options.model}"
+    for name, value in options.have:
+        yield f"--gemini-have={name}={value}"
 
 
 def _client_options(options: ClientOptions) -> Iterator[str]:

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 import jsonpath_rfc9535
 
 from conformance.errors import TargetUnreachable
+from conformance.scenario import needs
 from conformance.scenario.expectation import misses_of
 from conformance.scenario.scenario import Scenario, ScenarioCall, fill, fill_text
 from conformance.scenario.target import Target
@@ -42,27 +43,38 @@ class Miss:
 class Played:
     """What came of it.
 
+    given: the values that stood for what the scenario needs.
     stopped: why the calls after the last one were not sent; empty when all were.
     unreachable: it stopped because nobody answered any more.
     """
 
     scenario: Scenario
+    given: Mapping[str, str] = field(default_factory=dict)
     trace: Trace = field(default_factory=lambda: Trace(()))
     misses: list[Miss] = field(default_factory=list)
     stopped: str = ""
     unreachable: bool = False
 
 
-def play(scenario: Scenario, target: Target, *, api_version: str = "v1beta") -> Played:
+def play(
+    scenario: Scenario,
+    target: Target,
+    *,
+    api_version: str = "v1beta",
+    given: Mapping[str, str] | None = None,
+) -> Played:
     """Send the calls of a scenario and keep what was exchanged.
 
+    given: the values for what it needs; our own server's, where they are left out.
+
     Raises:
+        NeedUnmet: no model can do all that it needs.
         TargetUnreachable: there is not one answer to judge.
         CassetteMiss: the scenario was edited after its cassette was recorded.
     """
-    played = Played(scenario)
+    played = Played(scenario, needs.given(scenario) if given is None else given)
     exchanges: list[Exchange] = []
-    values: dict[str, Any] = dict(scenario.given)
+    values: dict[str, Any] = {**played.given, **scenario.given}
     for call in scenario.calls:
         request = build_request(call, values, target, api_version)
         try:

@@ -25,6 +25,7 @@ from conformance.errors import (
     CassetteMiss,
     ConformanceError,
     KeyMissing,
+    NeedUnmet,
     ScenarioBroken,
     TargetUnreachable,
     UsageRefused,
@@ -32,6 +33,7 @@ from conformance.errors import (
 from conformance.judge.judge import judge
 from conformance.judge.verdict import Outcome, Report, Verdict
 from conformance.report.record import Line, coverage_line, exchange_lines, kept_whole, report_lines
+from conformance.scenario.needs import Asked, given
 from conformance.scenario.play import Played, play
 from conformance.scenario.scenario import SUFFIX, is_ours, read_scenario, scenario_id
 from conformance.scenario.target import CassetteTarget, HttpTarget, Target
@@ -63,6 +65,7 @@ class Options:
     timeout_s: how long one exchange may take.
     key_env: the environment variable that holds the key for a URL; keys are never sent anywhere unasked.
     cassettes: the folder of the cassettes, when it is not ours.
+    model, have: the model that `live` and URLs are asked for, and what the account has there.
     """
 
     targets: tuple[str, ...] = ()
@@ -72,6 +75,12 @@ class Options:
     timeout_s: float = 60.0
     key_env: str | None = None
     cassettes: str | None = None
+    model: str | None = None
+    have: tuple[tuple[str, str], ...] = ()
+
+    def asked(self, target: str) -> Asked | None:
+        """What was said of the needs of scenarios; None for our own targets, which need not be told."""
+        return None if target in OWN_TARGETS else Asked(self.model, self.have)
 
 
 def targets_of(scenario: Path, options: Options) -> tuple[str, ...]:
@@ -252,7 +261,11 @@ def _lines(path: Path, target: str, targets: Targets) -> list[Line]:
             told = f"it makes sense for {' and '.join(scenario.only)} alone"
             return [_summary(subject, target, path, "not-applicable", told)]
         found = targets.find(target, path)
-        played = play(scenario, found, api_version=targets.options.api_version)
+        recorded = found.given if isinstance(found, CassetteTarget) else None
+        values = given(scenario, targets.options.asked(target), recorded=recorded)
+        played = play(scenario, found, api_version=targets.options.api_version, given=values)
+    except NeedUnmet as error:
+        return [_summary(subject, target, path, "not-applicable", str(error))]
     except CassetteMiss as error:
         return [_summary(subject, target, path, "fail", str(error), hint=error.hint)]
     except TargetUnreachable as error:
