@@ -10,7 +10,7 @@ A run goes through these steps; beside each, what may end it:
                        OpenapiUnusable                            a fault of the file (2)
     reach the target   TargetUnreachable, KeyMissing              not enough evidence (5), usage (2)
     stay within it     BudgetSpent, TargetBusy, KeyRefused        not enough evidence (5)
-    meet its needs     NeedUnmet                                  not applicable (5 where nothing else was asked)
+    meet its needs     NeedUnmet                                  not applicable, or not enough evidence (5)
     serve              PortTaken, AddressRefused                  usage (2)
     forward            ForwarderLost                              a fault of the harness (3)
     read the cases     CaseBroken                                 a fault of the file (2)

@@ -58,12 +58,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gemini-cassettes", metavar="DIR", help="the folder of the cassettes, when it is not ours"
     )
-    group.addoption(
-        "--gemini-model", metavar="MODEL", help="the model that live and URLs are asked for"
-    )
+    group.addoption("--gemini-model", metavar="MODEL", help="the model that live and URLs are asked for")
     group.addoption(
         "--gemini-have",
         action="append",
+        type=_have,
         metavar="NAME=VALUE",
         help="what the account has there, such as file_search_store=fileSearchStores/mine; may be repeated",
     )
@@ -83,6 +82,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gemini-cuts", type=int, default=0, metavar="N", help="so many calls with random cuts in all"
     )
+
+
+def _have(text: str) -> tuple[str, str]:
+    from argparse import ArgumentTypeError
+
+    from conformance.errors import UsageRefused
+    from conformance.scenario.needs import read_have
+
+    try:
+        return read_have(text)
+    except UsageRefused as error:
+        raise ArgumentTypeError(f"{error}. {error.hint}") from None
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -122,18 +133,8 @@ def _options(config: pytest.Config) -> Options:
         key_env=config.getoption("gemini_key_env"),
         cassettes=config.getoption("gemini_cassettes"),
         model=config.getoption("gemini_model"),
-        have=tuple(_have(text) for text in config.getoption("gemini_have") or ()),
+        have=tuple(config.getoption("gemini_have") or ()),
     )
-
-
-def _have(text: str) -> tuple[str, str]:
-    from conformance.errors import UsageRefused
-    from conformance.scenario.needs import read_have
-
-    try:
-        return read_have(text)
-    except UsageRefused as error:
-        raise pytest.UsageError(f"{error}. {error.hint}") from None
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

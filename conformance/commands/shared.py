@@ -213,19 +213,11 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--have",
         action="append",
-        type=_have,
         default=[],
         metavar="NAME=VALUE",
         help="what the account has at live and URLs, such as file_search_store=fileSearchStores/mine; may be "
         "repeated",
     )
-
-
-def _have(text: str) -> tuple[str, str]:
-    try:
-        return read_have(text)
-    except UsageRefused as error:
-        raise argparse.ArgumentTypeError(f"{error}. {error.hint}") from None
 
 
 def _seconds(text: str) -> float:
@@ -265,12 +257,12 @@ def target_options(options: argparse.Namespace, targets: Sequence[str]) -> Optio
         key_env=options.key_env,
         cassettes=getattr(options, "cassettes", None),
         model=options.model,
-        have=tuple(options.have),
+        have=tuple(map(read_have, options.have)),
     )
     if (found.model is not None or found.have) and set(targets) <= set(OWN_TARGETS):
         raise UsageRefused(
             "--model and --have are for live and for URLs",
-            "Our own server and cassettes are asked for the model of `gemini-conformance list --models` that fits.",
+            "Our own server and cassettes are asked for the first of `list --models` that fits.",
         )
     if (
         "cassettes" in (targets or OWN_TARGETS)

@@ -3,9 +3,9 @@
     given(scenario)                                              # {"model": "gemini-3.5-flash"}
     given(scenario, Asked("gemini-3.8-flash", (("mcp_server", "https://example.com/mcp"),)))
 
-A scenario names needs, not models: `<model>` is the first model of the table (`contract/models.yaml`) that can
-do what is needed, or the one that was asked for. What an account must have, such as a file-search store, has a
-stand-in at our own server, in cassettes and for clients; any other endpoint has to be told of it.
+A scenario names needs, not models: `<model>` is the first model of the table (`contract/models.yaml`) that
+can do what is needed, or the one that was asked for. What an account must have, such as a file-search store,
+has a stand-in at our own server, in cassettes and for clients; any other endpoint has to be told of it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ _MOST = 4
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What whoever runs a scenario against an endpoint of others has said: a model, and what an account has."""
+    """What was said of an endpoint of others: the model that is to be asked for, what the account has."""
 
     model: str | None = None
     have: tuple[tuple[str, str], ...] = ()

@@ -265,12 +265,8 @@ def _inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
         elif not known[name].checks:
             reason = known[name].excluded or known[name].pending or "client cases judge it"
             yield f"exercises/{number}", f"{name} has no checks: {reason}"
-    table = models()
-    for number, need in enumerate(scenario.needs):
-        if need not in table.words and need not in table.account:
-            choice = ", ".join((*table.words, *table.account))
-            yield f"needs/{number}", f"there is no need {need!r} (known: {choice})"
-    bound = {MODEL, *scenario.given, *(need for need in scenario.needs if need in table.account)}
+    yield from _unknown_needs(scenario)
+    bound = {MODEL, *scenario.given, *(models().account.keys() & set(scenario.needs))}
     seen: set[str] = set()
     for number, call in enumerate(scenario.calls):
         where = f"calls/{number}"
@@ -289,6 +285,13 @@ def _inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
             if fault := _jsonpath_fault(path):
                 yield f"{where}/bind/{name}", f"{path!r} is not JSONPath: {fault}"
         bound |= call.binds
+
+
+def _unknown_needs(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    known = (*models().words, *models().account)
+    for number, need in enumerate(scenario.needs):
+        if need not in known:
+            yield f"needs/{number}", f"there is no need {need!r} (known: {', '.join(known)})"
 
 
 def _base64_fault(text: str) -> str:
