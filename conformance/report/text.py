@@ -193,13 +193,13 @@ def render_run(tally: Tally, *, verbose: bool) -> Iterator[str]:
 
 
 def _not_run(tally: Tally) -> Iterator[str]:
-    """What was not played, and why: the same sentence once."""
-    found: dict[str, list[str]] = defaultdict(list)
+    """What was not played, and why: the same sentence once a target."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for line in tally.scenarios:
         if line["outcome"] == "not-applicable":
-            found[line["problem"]].append(line["subject"])
-    for problem, subjects in found.items():
-        yield f"not run: {', '.join(subjects)}: {printable(problem)}"
+            found[line["target"], line["problem"]].append(line["subject"].rpartition("[")[0])
+    for (target, problem), names in found.items():
+        yield f"not run ({target}): {', '.join(names)}: {printable(problem)}"
 
 
 def render_fuzz(tally: Tally, exit_code: int, *, verbose: bool) -> Iterator[str]:
