@@ -11,6 +11,7 @@ A run goes through these steps; beside each, what may end it:
     reach the target   TargetUnreachable, KeyMissing              not enough evidence (5), usage (2)
     ask it             KeyRefused                                 usage (2)
                        BudgetSpent, TargetBusy, KeyLost           not enough evidence (5)
+    meet its needs     NeedUnmet                                  not applicable, or not enough evidence (5)
     serve              PortTaken, AddressRefused                  usage (2)
     forward            ForwarderLost                              a fault of the harness (3)
     read the cases     CaseBroken                                 a fault of the file (2)
@@ -48,6 +49,7 @@ __all__ = [
     "KeyRefused",
     "KnownBroken",
     "MutantBroken",
+    "NeedUnmet",
     "NothingToDo",
     "OpenapiUnusable",
     "OutputLost",
@@ -432,6 +434,17 @@ class TargetBusy(ConformanceError):
     @property
     def hint(self) -> str:
         return "Run again later, or with a key that may ask for more."
+
+
+@dataclass(eq=False)
+class NeedUnmet(ConformanceError):
+    """A model or an account cannot do or has not what a scenario needs, so that it is not played."""
+
+    problem: str
+    exit_code: ClassVar[int] = 5
+
+    def __str__(self) -> str:
+        return self.problem
 
 
 @dataclass(eq=False)

@@ -62,6 +62,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--gemini-budget", metavar="BUDGET", help="what may be spent, as requests=40,tokens=20000,seconds=300"
     )
     group.addoption("--gemini-dry-run", action="store_true", help="send nothing to endpoints not our own")
+    group.addoption("--gemini-model", metavar="MODEL", help="the model that live and URLs are asked for")
+    group.addoption(
+        "--gemini-have",
+        action="append",
+        type=_have,
+        metavar="NAME=VALUE",
+        help="what the account has there, such as file_search_store=fileSearchStores/mine; may be repeated",
+    )
     group.addoption("--gemini-known", metavar="FILE", help="failures that are known, and are not red")
     group.addoption(
         "--gemini-client", metavar="COMMAND", help="the driver of a client, which holds the scenarios instead"
@@ -78,6 +86,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gemini-cuts", type=int, default=0, metavar="N", help="so many calls with random cuts in all"
     )
+
+
+def _have(text: str) -> tuple[str, str]:
+    from argparse import ArgumentTypeError
+
+    from conformance.errors import UsageRefused
+    from conformance.scenario.needs import read_have
+
+    try:
+        return read_have(text)
+    except UsageRefused as error:
+        raise ArgumentTypeError(f"{error}. {error.hint}") from None
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -125,7 +145,18 @@ def _options(config: pytest.Config) -> Options:
         cassettes=config.getoption("gemini_cassettes"),
         budget=Budget.read(budget) if budget else None,
         dry_run=config.getoption("gemini_dry_run"),
+        model=config.getoption("gemini_model"),
+        have=tuple(config.getoption("gemini_have") or ()),
     )
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say so where the model is none that we know."""
+    if (name := config.getoption("gemini_model")) is None:
+        return []
+    from conformance.scenario.needs import remark
+
+    return list(remark(name))
 
 
 def _client_options(config: pytest.Config) -> ClientOptions:

@@ -163,6 +163,10 @@ def _target_options(options: Options) -> Iterator[str]:
         yield f"--gemini-budget={options.budget}"
     if options.dry_run:
         yield "--gemini-dry-run"
+    if options.model is not None:
+        yield f"--gemini-model={options.model}"
+    for name, value in options.have:
+        yield f"--gemini-have={name}={value}"
 
 
 def _client_options(options: ClientOptions) -> Iterator[str]:

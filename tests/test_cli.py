@@ -206,7 +206,7 @@ def test_workers_change_no_outcome(capsys: pytest.CaptureFixture[str]) -> None:
         ({**GOOD, "exercises": ["IX-NOPE-001"]}, " exercises/0: there is no requirement IX-NOPE-001"),
         (
             {**GOOD, "calls": [{**CALL, "arguments": {"input": ["<nobody>"]}}]},
-            " calls/0/arguments: <nobody> is bound by nothing before it (bound: none)",
+            " calls/0/arguments: <nobody> is bound by nothing before it (bound: model)",
         ),
         ({**GOOD, "calls": [CALL, CALL]}, " calls/1/name: two calls are called 'greet'"),
         ({**GOOD, "calls": [{**CALL, "operation": "interactions.get"}]}, "interactions.get needs an id"),

@@ -1,5 +1,6 @@
 """The pytest plugin, as somebody meets it who calls pytest alone."""
 
+import json
 import os
 import subprocess
 import sys
@@ -62,6 +63,32 @@ def test_a_failure_shows_the_finding_and_no_traceback() -> None:
         assert part in run.stdout
     assert "Traceback" not in run.stdout
     assert "conformance/" not in run.stdout.replace("gemini-conformance/", "")
+
+
+def test_a_model_and_what_an_account_has_can_be_told() -> None:
+    """What the table does not know is said in the header; a word that nothing needs is refused."""
+    with listening(badservers.closes_at_once) as server:
+        target = ("some.scenario.yaml", "-rs", "--gemini-target", server.url)
+        new = run_pytest(
+            *target, "--gemini-model", "gemini-9-neon", "--gemini-have", "mcp_server=https://a.b"
+        )
+        lacking = run_pytest(
+            *target,
+            "-n",
+            "1",
+            "--gemini-have",
+            "mcp_server=https://a.b",
+            "--gemini-model",
+            "gemini-3.8-flash-tts",
+        )
+        asked = [json.loads(request.body)["model"] for request in server.requests]
+    wrong = run_pytest("some.scenario.yaml", "--gemini-have", "store=x")
+    assert "gemini-9-neon is not in the table of models" in new.stdout
+    assert set(asked) == {"gemini-9-neon"}
+    assert "SKIPPED" in lacking.stdout
+    assert "gemini-3.8-flash-tts cannot text (models: gemini-3.5-flash" in lacking.stdout
+    assert wrong.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "no scenario needs 'store' of an account" in wrong.stdout + wrong.stderr
 
 
 def test_what_gives_no_evidence_is_skipped() -> None:

@@ -11,12 +11,13 @@ from types import TracebackType
 from typing import Self
 
 from conformance.contract.places import folder
-from conformance.errors import ConformanceError, PathMissing
+from conformance.errors import ConformanceError, PathMissing, UsageRefused
 from conformance.report.bookkeeping import Bookkeeping
 from conformance.report.known import Known
 from conformance.report.record import Line, Record, footer_line
 from conformance.report.tally import Tally
 from conformance.scenario.live.budget import LIVE, Budget
+from conformance.scenario.needs import read_have, remark
 from conformance.scenario.running import OWN_TARGETS, Options, checked_target
 from conformance.scenario.scenario import find_scenarios
 
@@ -205,6 +206,20 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the environment variable that holds the key for a URL; no other key is sent",
     )
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="the model that live and URLs are asked for; default: the first of `list --models` that can do "
+        "what a scenario needs",
+    )
+    parser.add_argument(
+        "--have",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what the account has at live and URLs, such as file_search_store=fileSearchStores/mine; may be "
+        "repeated",
+    )
 
 
 def add_budget_options(parser: argparse.ArgumentParser) -> None:
@@ -257,7 +272,14 @@ def target_options(options: argparse.Namespace, targets: Sequence[str]) -> Optio
         cassettes=getattr(options, "cassettes", None),
         budget=Budget.read(options.budget) if getattr(options, "budget", None) else None,
         dry_run=getattr(options, "dry_run", False),
+        model=options.model,
+        have=tuple(map(read_have, options.have)),
     )
+    if (found.model is not None or found.have) and set(targets) <= set(OWN_TARGETS):
+        raise UsageRefused(
+            "--model and --have are for live and for URLs",
+            "Our own server and cassettes are asked for the first of `list --models` that fits.",
+        )
     if (
         "cassettes" in (targets or OWN_TARGETS)
         and found.cassettes is not None
@@ -266,4 +288,6 @@ def target_options(options: argparse.Namespace, targets: Sequence[str]) -> Optio
         raise PathMissing(found.cassettes)
     for target in () if found.dry_run else targets:
         checked_target(target, found)
+    for line in remark(found.model):
+        print(line, file=sys.stderr)
     return found

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from conformance.contract.models import models
 from conformance.judge.verdict import Verdict, broken, kept
 from conformance.wire.exchange import header
 from conformance.wire.trace import ABSENT, UNREADABLE, Call, Document, Trace, is_placeholder
@@ -45,7 +46,7 @@ _NOBODYS_MODEL = re.compile(r"(?:models/)?(?:gemini-0-|no-such-).*")
 _NOBODYS_ID = re.compile(r"nobody_knows|no_such")
 _OWN_FAULT = frozenset({500, 501})  # what a gateway answers under load, such as 502 or 503, tells nothing
 _WANTS = re.compile(r"\b(?:required|missing|must|expected|cannot)\b", re.IGNORECASE)
-_TEXT_MODEL = re.compile(r"(?:models/)?gemini-(?:2\.5|3(?:\.\d+)?)-(?:flash|pro)(?:-lite)?(?:-preview)?")
+_TEXT_MODEL = re.compile(r"gemini-(?:2\.5|3(?:\.\d+)?)-(?:flash|pro)(?:-lite)?(?:-preview)?")
 
 
 def _requests(trace: Trace) -> Iterator[tuple[Document, dict[str, Any]]]:
@@ -400,9 +401,16 @@ def plain_requests_are_taken(trace: Trace, form: str) -> Iterator[Verdict]:
                     yield broken(call, "/error/message", f"{form} is refused: {ascii(said[:80])}")
 
 
+def _answers_with_text(name: str) -> bool:
+    """By the table of models; one that it does not know is judged by its name."""
+    name = name.removeprefix("models/")
+    known = models().find(name)
+    return "text" in known.can if known is not None else _TEXT_MODEL.fullmatch(name) is not None
+
+
 def _is_plain(asked: Any, form: str) -> bool:
     """Whether a request has one of the plain forms, and no member beside them."""
-    if not isinstance(asked, dict) or not _TEXT_MODEL.fullmatch(str(asked.get("model"))):
+    if not isinstance(asked, dict) or not _answers_with_text(str(asked.get("model"))):
         return False
     unstored = {"store": False, "stream": True} if form == "an unstored stream" else {}
     if {key: told for key, told in asked.items() if key not in ("model", "input")} != unstored:

@@ -186,11 +186,22 @@ def render_run(tally: Tally, *, verbose: bool) -> Iterator[str]:
     width = max((len(name) for name in by_scenario), default=0)
     for name, outcomes in sorted(by_scenario.items()):
         yield f"    {name:<{width}}  {', '.join(outcomes)}"
+    yield from _not_run(tally)
     if tally.judged:
         yield "requirements"
         yield from render_requirements(tally) if verbose else render_areas(tally)
         yield from render_coverage(tally, verbose=verbose)
     yield from map(printable, render_spent(tally))
+
+
+def _not_run(tally: Tally) -> Iterator[str]:
+    """What was not played, and why: the same sentence once a target."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for line in tally.scenarios:
+        if line["outcome"] == "not-applicable":
+            found[line["target"], line["problem"]].append(line["subject"].rpartition("[")[0])
+    for (target, problem), names in found.items():
+        yield f"not run ({target}): {', '.join(names)}: {printable(problem)}"
 
 
 def render_fuzz(tally: Tally, exit_code: int, *, verbose: bool) -> Iterator[str]:

@@ -24,6 +24,7 @@ from conformance.errors import (
     TargetBusy,
     TargetUnreachable,
 )
+from conformance.scenario import needs
 from conformance.scenario.expectation import misses_of
 from conformance.scenario.scenario import Scenario, ScenarioCall, fill, fill_text
 from conformance.scenario.target import Target
@@ -54,11 +55,13 @@ class Miss:
 class Played:
     """What came of it.
 
+    given: the values that stood for what the scenario needs.
     stopped: why the calls after the last one were not sent; empty when all were.
     ended: what ended it that is neither the scenario's nor the answers' doing, such as that nobody answers.
     """
 
     scenario: Scenario
+    given: Mapping[str, str] = field(default_factory=dict)
     trace: Trace = field(default_factory=lambda: Trace(()))
     misses: list[Miss] = field(default_factory=list)
     stopped: str = ""
@@ -70,21 +73,24 @@ def play(
     target: Target,
     *,
     api_version: str = "v1beta",
+    given: Mapping[str, str] | None = None,
     sleep: Callable[[float], None] | None = None,
 ) -> Played:
     """Send the calls of a scenario and keep what was exchanged.
 
+    given: the values for what it needs; our own server's, where they are left out.
     sleep: how to wait for an interaction in the background that is to be done by the next call. Without it,
         every get is taken as it comes: our own server and cassettes have no clock.
 
     Raises:
+        NeedUnmet: no model can do all that it needs.
         TargetUnreachable: there is not one answer to judge.
         BudgetSpent, TargetBusy, KeyRefused, KeyLost: the same.
         CassetteMiss: the scenario was edited after its cassette was recorded.
     """
-    played = Played(scenario)
+    played = Played(scenario, needs.given(scenario) if given is None else given)
     exchanges: list[Exchange] = []
-    values: dict[str, Any] = dict(scenario.given)
+    values: dict[str, Any] = {**played.given, **scenario.given}
     for call in scenario.calls:
         request = build_request(call, values, target, api_version)
         try:

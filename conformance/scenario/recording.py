@@ -20,6 +20,7 @@ from conformance.contract.places import PACKAGE, folder
 from conformance.errors import CassetteBroken, RecordingWrong, ScenarioBroken, UsageRefused
 from conformance.judge.judge import judge
 from conformance.report.record import our_version
+from conformance.scenario.needs import given
 from conformance.scenario.play import Played, play
 from conformance.scenario.running import Targets, cassette_path
 from conformance.scenario.scenario import is_ours, read_scenario
@@ -72,6 +73,7 @@ def record_scenario(path: Path, target: str, targets: Targets, wishes: Wishes | 
     Raises:
         UsageRefused: the cassette cannot be written there, or not as wished.
         FileTaken: another process records it.
+        NeedUnmet: the model or the account lacks what it needs.
         ScenarioBroken: it could not be played to its end, so that the cassette would miss requests.
         RecordingWrong: what was answered breaks the contract.
         SecretLeft: what was recorded holds a secret that was not found before.
@@ -90,7 +92,9 @@ def record_scenario(path: Path, target: str, targets: Targets, wishes: Wishes | 
 
 def _record(path: Path, to: Path, target: str, targets: Targets, wishes: Wishes) -> str:
     scenario = read_scenario(path)
-    played = play(scenario, targets.find(target, path), api_version=targets.options.api_version)
+    values = given(scenario, targets.options.asked(target))
+    found = targets.find(target, path)
+    played = play(scenario, found, api_version=targets.options.api_version, given=values)
     key = targets.key(target, scenario.id)
     _refuse_half(played, path, key)
     wrong = _wrong(played.trace, key)
@@ -180,6 +184,8 @@ def _provenance(target: str, targets: Targets, played: Played) -> dict[str, Any]
         told["seed"] = targets.options.seed
     else:
         told["origin"] = targets.url(target)
+        if played.given:
+            told["given"] = dict(played.given)
         told["recorded"] = datetime.now(UTC).isoformat(timespec="seconds")
     asked = [call.asked for call in played.trace.calls if isinstance(call.asked, dict)]
     named = [body.get(member) for body in asked for member in ("model", "agent")]

@@ -9,7 +9,7 @@ of our own are outcomes, with a sentence each.
 import ipaddress
 import os
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from conformance.errors import (
     CassetteMiss,
     ConformanceError,
     KeyMissing,
+    NeedUnmet,
     ScenarioBroken,
     TargetUnreachable,
     UsageRefused,
@@ -35,6 +36,7 @@ from conformance.scenario.live.clock import REAL, Clock
 from conformance.scenario.live.forecast import Forecast, forecast_of
 from conformance.scenario.live.manners import Polite
 from conformance.scenario.live.tries import ENDING, Attempt, Tried, try_scenario
+from conformance.scenario.needs import Asked, given
 from conformance.scenario.play import play
 from conformance.scenario.scenario import SUFFIX, Scenario, is_ours, read_scenario, scenario_id
 from conformance.scenario.target import CassetteTarget, HttpTarget, Target
@@ -67,9 +69,10 @@ class Options:
     timeout_s: how long one exchange may take.
     key_env: the environment variable that holds the key for a URL; keys are never sent anywhere unasked.
     cassettes: the folder of the cassettes, when it is not ours.
-    budget: what may be spent where a target is not our own; of the live service, where none is given, some
-    is.
+    budget: what may be spent where a target is not our own; there is one for the live service, if none is
+    given.
     dry_run: nothing is sent; told is what would be.
+    model, have: the model that `live` and URLs are asked for, and what the account has there.
     """
 
     targets: tuple[str, ...] = ()
@@ -88,6 +91,13 @@ class Options:
         if self.budget is None:
             return LIVE if "live" in self.targets else Budget()
         return self.budget
+
+    model: str | None = None
+    have: tuple[tuple[str, str], ...] = ()
+
+    def asked(self, target: str) -> Asked | None:
+        """What was said of the needs of scenarios; None for our own targets, which need not be told."""
+        return None if target in OWN_TARGETS else Asked(self.model, self.have)
 
 
 def targets_of(scenario: Path, options: Options) -> tuple[str, ...]:
@@ -281,7 +291,11 @@ def _lines(path: Path, target: str, targets: Targets) -> list[Line]:
             told = f"it makes sense for {' and '.join(scenario.only)} alone"
             return [_summary(subject, target, path, "not-applicable", told)]
         found = targets.find(target, path)
-        tried = _tried(scenario, found, targets)
+        recorded = found.given if isinstance(found, CassetteTarget) else None
+        values = given(scenario, targets.options.asked(target), recorded=recorded)
+        tried = _tried(scenario, found, targets, values)
+    except NeedUnmet as error:
+        return [_summary(subject, target, path, "not-applicable", str(error))]
     except CassetteMiss as error:
         return [_summary(subject, target, path, "fail", str(error), hint=error.hint)]
     except (TargetUnreachable, *ENDING) as error:
@@ -300,13 +314,13 @@ def _lines(path: Path, target: str, targets: Targets) -> list[Line]:
         return [_our_fault(subject, target, path, error)]
 
 
-def _tried(scenario: Scenario, target: Target, targets: Targets) -> Tried:
+def _tried(scenario: Scenario, target: Target, targets: Targets, values: Mapping[str, str]) -> Tried:
     """Play a scenario: once against our own server or its cassette, with patience and tidily elsewhere."""
     version = targets.options.api_version
     if not isinstance(target, Polite):
-        return Tried([Attempt(play(scenario, target, api_version=version), "", ())])
+        return Tried([Attempt(play(scenario, target, api_version=version, given=values), "", ())])
     try:
-        return try_scenario(scenario, target, api_version=version, clock=targets.clock)
+        return try_scenario(scenario, target, values, api_version=version, clock=targets.clock)
     finally:
         target.tidy()
 
@@ -317,10 +331,14 @@ def forecast_for(path: Path, target: str, options: Options) -> Forecast | None:
         scenario = read_scenario(path)
     except ConformanceError:
         return None
+    try:
+        values = given(scenario, options.asked(target))
+    except NeedUnmet:
+        return None
     if scenario.only and target not in scenario.only:
         return None
     cassette = cassette_path(path, options.cassettes)
-    return forecast_of(scenario, cassette, api_version=options.api_version)
+    return forecast_of(scenario, values, cassette, api_version=options.api_version)
 
 
 def not_played(path: Path, target: str, why: str, forecast: Forecast | None) -> Line:

@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from conformance.contract.models import models
 from conformance.contract.places import folder
 from conformance.contract.registry import registry
 from conformance.errors import NothingToDo, PathMissing, ScenarioBroken, UsageRefused
 
 __all__ = [
+    "MODEL",
     "SUFFIX",
     "Expectation",
     "Scenario",
@@ -40,6 +42,8 @@ __all__ = [
 ]
 
 SUFFIX = ".scenario.yaml"
+MODEL = "model"
+"""The name of the model that is chosen by what a scenario needs: it may write `<model>` unbound."""
 _NAME = re.compile(r"<([a-z][a-z0-9_]*)(\.\.\.)?>")
 _WITHIN = re.compile(r"<([a-z][a-z0-9_]*)>")
 
@@ -93,6 +97,7 @@ class Scenario:
 
     id: its path without the ending, below `scenarios/` or, for a file elsewhere, from the current folder.
     only: the targets that it makes sense for, where that is not every one.
+    needs: what a model must be able to do, and what an account must have.
     """
 
     id: str
@@ -103,6 +108,7 @@ class Scenario:
     given: Mapping[str, Any]
     calls: tuple[ScenarioCall, ...]
     only: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 def is_ours(path: Path) -> bool:
@@ -179,6 +185,7 @@ def read_scenario(path: Path) -> Scenario:
         given=data.get("given", {}),
         calls=calls,
         only=tuple(data.get("only", ())),
+        needs=tuple(data.get("needs", ())),
     )
     for where, what in _inconsistencies(scenario):
         raise ScenarioBroken(str(path), where, what)
@@ -258,7 +265,8 @@ def _inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
         elif not known[name].checks:
             reason = known[name].excluded or known[name].pending or "client cases judge it"
             yield f"exercises/{number}", f"{name} has no checks: {reason}"
-    bound = set(scenario.given)
+    yield from _unknown_needs(scenario)
+    bound = {MODEL, *scenario.given, *(models().account.keys() & set(scenario.needs))}
     seen: set[str] = set()
     for number, call in enumerate(scenario.calls):
         where = f"calls/{number}"
@@ -277,6 +285,13 @@ def _inconsistencies(scenario: Scenario) -> Iterator[tuple[str, str]]:
             if fault := _jsonpath_fault(path):
                 yield f"{where}/bind/{name}", f"{path!r} is not JSONPath: {fault}"
         bound |= call.binds
+
+
+def _unknown_needs(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    known = (*models().words, *models().account)
+    for number, need in enumerate(scenario.needs):
+        if need not in known:
+            yield f"needs/{number}", f"there is no need {need!r} (known: {', '.join(known)})"
 
 
 def _base64_fault(text: str) -> str:

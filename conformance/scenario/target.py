@@ -195,6 +195,7 @@ class CassetteTarget:
     """A cassette: answers the requests that it holds, each once and in order, and opens no socket.
 
     A request is known by method, path, query and body; keys and other headers do not count.
+    given: the values that stood for what its scenario needs, where they were no stand-ins.
     doubt: what speaks against the cassette as evidence; empty when nothing does.
     """
 
@@ -204,6 +205,8 @@ class CassetteTarget:
         self.key = key
         self._path = path
         self._exchanges, self.provenance = read_cassette(path)
+        told = self.provenance.get("given")
+        self.given: dict[str, str] = told if isinstance(told, dict) else {}
         self.doubt = EDITED if self.provenance.get("edited") else ""
         self._known = [identity(one.request) if one.request else None for one in self._exchanges]
         self._played = [False] * len(self._exchanges)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from conformance.errors import TargetUnreachable
+from conformance.errors import NeedUnmet, TargetUnreachable
+from conformance.scenario.needs import given
 from conformance.scenario.play import play
 from conformance.scenario.scenario import Scenario, ScenarioCall
 from conformance.server.control import HEADER
@@ -145,6 +146,10 @@ def _needs(call: ScenarioCall) -> Iterator[str]:
 
 
 def _unfit(scenario: Scenario) -> str:
+    try:
+        given(scenario)
+    except NeedUnmet as error:
+        return str(error)
     for call in scenario.calls:
         for what, there in (
             ("a body that no client writes", call.raw is not None),

@@ -14,6 +14,7 @@ from typing import Any
 
 from conformance.contract.openapi import openapi_document
 from conformance.contract.places import folder
+from conformance.scenario.needs import given
 from conformance.scenario.scenario import Scenario, ScenarioCall, fill, find_scenarios, read_scenario
 
 __all__ = ["helped_document"]
@@ -41,7 +42,7 @@ def _examples() -> Iterator[tuple[str, Any]]:
         for call in scenario.calls:
             if _stands_alone(scenario, call):
                 name = f"{path.name.split('.')[0]}-{call.name}"
-                yield name, {"value": fill(call.arguments, scenario.given)}
+                yield name, {"value": fill(call.arguments, _values(scenario))}
 
 
 def _stands_alone(scenario: Scenario, call: ScenarioCall) -> bool:
@@ -51,10 +52,14 @@ def _stands_alone(scenario: Scenario, call: ScenarioCall) -> bool:
     if call.key != "good" or call.headers or call.query or call.body is not None:
         return False
     try:
-        fill(call.arguments, scenario.given)
+        fill(call.arguments, _values(scenario))
     except KeyError:
         return False
     return True
+
+
+def _values(scenario: Scenario) -> dict[str, Any]:
+    return {**given(scenario), **scenario.given}
 
 
 def _links() -> dict[str, Any]:

@@ -24,6 +24,7 @@ from conformance.fuzzing.endpoint import World, key_of, members
 from conformance.fuzzing.plain import PlainTarget
 from conformance.mutants.mutant import Mutant, scenario_file
 from conformance.report.fingerprint import fingerprint
+from conformance.scenario.needs import given
 from conformance.scenario.scenario import ScenarioCall, fill, names_in, read_scenario
 from conformance.server import Service, serving
 from tests.rivals.servers import SEED, Beside, standing
@@ -235,10 +236,11 @@ def _sized(finding: Finding, smallest: Calls | None) -> dict[str, Any]:
 
 def _killing(name: str) -> Iterator[ScenarioCall]:
     scenario = read_scenario(scenario_file(name))
+    known = {**given(scenario), **scenario.given}
     for call in scenario.calls:
-        given = {key: f"<{key}>" for key in _unknown(call, scenario.given)}
-        yield replace(call, arguments=fill(call.arguments, {**scenario.given, **given}))
+        rest = {key: f"<{key}>" for key in _unknown(call, known)}
+        yield replace(call, arguments=fill(call.arguments, {**known, **rest}))
 
 
-def _unknown(call: ScenarioCall, given: Mapping[str, Any]) -> set[str]:
-    return {name for name in names_in(call.arguments) if name not in given}
+def _unknown(call: ScenarioCall, known: Mapping[str, Any]) -> set[str]:
+    return {name for name in names_in(call.arguments) if name not in known}

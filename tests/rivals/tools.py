@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from conformance.contract.models import models
 from conformance.mutants.mutant import Mutant
 from tests.rivals.document import helped_document
 from tests.rivals.least import read_findings
@@ -163,7 +164,8 @@ def _script(name: str) -> str:
 
 
 def _ours(url: str, work: Path, _: bool) -> list[str]:
-    """Say what a user would."""
+    """Say what a user would, whose account has what our own server takes for one."""
+    have = [f"--have={word}={thing.ours}" for word, thing in models().account.items()]
     record = str(work / "record.ndjson")
     return [
         _script("gemini-conformance"),
@@ -176,6 +178,7 @@ def _ours(url: str, work: Path, _: bool) -> list[str]:
         "5",
         "--record",
         record,
+        *have,
     ]
 
 

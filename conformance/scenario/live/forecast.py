@@ -1,12 +1,13 @@
 """What a scenario would cost, and what it would show: told before anything is sent.
 
-    forecast = forecast_of(scenario, cassette=path, api_version="v1beta")
+    forecast = forecast_of(scenario, given(scenario), path)
     forecast.requests, forecast.tokens, forecast.shows
 
 The cost follows from its calls. What it shows is what its cassette shows, judged; where it has none, what
 it says that it exercises.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,10 @@ class Forecast:
         return {"requests": self.requests, "tokens": self.tokens, "shows": sorted(self.shows)}
 
 
-def forecast_of(scenario: Scenario, cassette: Path, *, api_version: str = "v1beta") -> Forecast:
-    """Tell what a scenario would cost and show, without sending anything."""
+def forecast_of(
+    scenario: Scenario, given: Mapping[str, str], cassette: Path, *, api_version: str = "v1beta"
+) -> Forecast:
+    """Tell what a scenario would cost and show, without sending anything; given: the values for its needs."""
     requests, tokens, history = 0, 0, 0
     for call in scenario.calls:
         requests += 1
@@ -46,7 +49,7 @@ def forecast_of(scenario: Scenario, cassette: Path, *, api_version: str = "v1bet
             requests -= call.operation == "interactions.delete"
             continue
         requests += call.arguments.get("store") is not False
-        body = fill(call.arguments, _Open(scenario.given)) if call.raw is None else {}
+        body = fill(call.arguments, _Open({**given, **scenario.given})) if call.raw is None else {}
         goes_on = "previous_interaction_id" in call.arguments
         history = expected_tokens(body, history if goes_on else 0)
         tokens += history

@@ -1,6 +1,6 @@
 """A scenario, played until its model does what it is about, or until that is not to be expected.
 
-    tried = try_scenario(scenario, target, api_version="v1beta", clock=REAL)
+    tried = try_scenario(scenario, target, given(scenario), api_version="v1beta", clock=REAL)
     for attempt in tried.attempts:
         attempt.played, attempt.unmet
 
@@ -10,6 +10,7 @@ again, asked more firmly; how often, a sequential test decides. Only what goes o
 endpoint's fault.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from conformance.errors import BudgetSpent, ConformanceError, KeyLost, KeyRefused, TargetBusy
@@ -59,8 +60,12 @@ class Tried:
         return self.attempts[-1]
 
 
-def try_scenario(scenario: Scenario, target: Target, *, api_version: str, clock: Clock) -> Tried:
+def try_scenario(
+    scenario: Scenario, target: Target, given: Mapping[str, str], *, api_version: str, clock: Clock
+) -> Tried:
     """Play a scenario, and again while what it depends on is not met and may be yet.
+
+    given: the values for what it needs.
 
     Raises:
         ConformanceError: there is not one answer to judge.
@@ -71,7 +76,7 @@ def try_scenario(scenario: Scenario, target: Target, *, api_version: str, clock:
     while not tried.why:
         asked = insisting(scenario, len(tried.attempts))
         try:
-            played = play(asked, target, api_version=api_version, sleep=clock.sleep)
+            played = play(asked, target, api_version=api_version, given=given, sleep=clock.sleep)
         except ConformanceError as error:
             if not tried.attempts:
                 raise
