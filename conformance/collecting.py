@@ -154,7 +154,7 @@ class ScenarioItem(Item):
         stash = self.session.config.stash
         if TARGETS not in stash:
             stash[TARGETS] = Targets(self.options)
-        return run_scenario(self.typed_path(), self.name, stash[TARGETS])
+        return run_scenario(self.typed_path(), self.name, stash[TARGETS], self.forecast)
 
     def typed_path(self) -> Path:
         """Give the path from where pytest was called: what people typed, and what records keep."""

@@ -259,10 +259,13 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def run_scenario(path: Path, target: str, targets: Targets) -> list[Line]:
-    """Play and judge one scenario; give the lines of the record, the summary first, without the key."""
+def run_scenario(path: Path, target: str, targets: Targets, forecast: Forecast | None = None) -> list[Line]:
+    """Play and judge one scenario; give the lines of the record, the summary first, without the key.
+
+    forecast: what has to be left of the budget before it is begun.
+    """
     secrets = _secrets(target, targets)
-    return [_redacted(line, secrets) for line in _lines(path, target, targets)]
+    return [_redacted(line, secrets) for line in _lines(path, target, targets, forecast)]
 
 
 def _secrets(target: str, targets: Targets) -> list[str]:
@@ -282,7 +285,7 @@ def _redacted(line: Line, secrets: list[str]) -> Line:
     return line | quoted
 
 
-def _lines(path: Path, target: str, targets: Targets) -> list[Line]:
+def _lines(path: Path, target: str, targets: Targets, forecast: Forecast | None) -> list[Line]:
     subject = f"{scenario_id(path)}[{target}]"
     started = targets.clock.now()
     try:
@@ -293,6 +296,8 @@ def _lines(path: Path, target: str, targets: Targets) -> list[Line]:
         found = targets.find(target, path)
         recorded = found.given if isinstance(found, CassetteTarget) else None
         values = given(scenario, targets.options.asked(target), recorded=recorded)
+        if forecast is not None:
+            targets.purse.afford(requests=forecast.requests, tokens=forecast.tokens // 2)
         tried = _tried(scenario, found, targets, values)
     except NeedUnmet as error:
         return [_summary(subject, target, path, "not-applicable", str(error))]

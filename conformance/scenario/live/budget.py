@@ -61,7 +61,7 @@ class Budget:
         return {name: limit for name, limit in limits if limit is not None}
 
 
-LIVE: Final = Budget(requests=300, tokens=200_000, seconds=1800)
+LIVE: Final = Budget(requests=600, tokens=600_000, seconds=3600)
 """What a run against the live service may spend where nobody says."""
 
 

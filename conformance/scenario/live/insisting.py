@@ -15,12 +15,12 @@ __all__ = ["insisting"]
 _WORDS: Mapping[str, str] = {
     "function_call": "Call the function {name}; do not answer without calling it.",
     "google_search_call": "Search with Google before you answer, even if you know the answer.",
-    "url_context_call": "Open the address that is asked about before you answer.",
-    "code_execution_call": "Write code and run it before you answer, however easy the answer is.",
-    "google_maps_call": "Look it up on Google Maps before you answer.",
-    "file_search_call": "Search the files before you answer.",
-    "mcp_server_tool_call": "Use a tool of the server {server_name} before you answer.",
-    "tool_call": "Use a tool before you answer.",
+    "url_context_call": "You must use the tool for addresses, and open the address, before you answer.",
+    "code_execution_call": "You must use code: write it and run it, however easy the answer is.",
+    "google_maps_call": "You must use Google Maps before you answer.",
+    "file_search_call": "You must search the files before you answer.",
+    "mcp_server_tool_call": "You must use a tool of the server {server_name} before you answer.",
+    "tool_call": "You must use a tool before you answer.",
 }
 """What is said for a type of step that an answer is expected to have."""
 _WITHOUT = "Answer at once, without any tool."

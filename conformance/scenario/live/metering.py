@@ -8,6 +8,7 @@ one with a search or a server's tool some 600 to 2,000, an image 1,500 to 6,000.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ _MEDIUM_IN = 1500
 _MEDIUM_OUT = 4000
 _LETTERS = 3
 _AGENT = 100_000
+_AGENTS = re.compile("deep-research|antigravity")
+_ID = re.compile(rb'"id"\s*:\s*"([\w-]+)"')
 
 
 def expected_tokens(body: Mapping[str, Any], history: int = 0) -> int:
@@ -39,7 +42,15 @@ def expected_tokens(body: Mapping[str, Any], history: int = 0) -> int:
     config = body.get("generation_config")
     if isinstance(config, dict) and config.get("thinking_level") == "high":
         total += _ANSWER
-    return total + (_AGENT if "agent" in body else 0)
+    return total + (_AGENT if _sets_an_agent_to_work(body) else 0)
+
+
+def _sets_an_agent_to_work(body: Mapping[str, Any]) -> bool:
+    """Whether an agent will take the request: it works in the background, with no model and no functions."""
+    tools = body.get("tools") or []
+    functions = any(isinstance(tool, dict) and tool.get("type") == "function" for tool in tools)
+    wrong = functions or any(name in body for name in ("model", "generation_config", "response_format"))
+    return bool(_AGENTS.match(str(body.get("agent")))) and body.get("background") is True and not wrong
 
 
 def _gives_media(body: Mapping[str, Any]) -> bool:
@@ -68,9 +79,16 @@ def _is_medium(key: str, value: Any) -> bool:
     return key in ("data", "uri") and isinstance(value, str)
 
 
+def _begun(exchange: Exchange) -> dict[str, Any]:
+    """Give the id that an answer tells which breaks off before it is JSON."""
+    response = exchange.response
+    found = _ID.search(response.body) if response is not None and response.cut else None
+    return {"id": found[1].decode()} if found else {}
+
+
 def told_tokens(exchange: Exchange) -> tuple[str, int | None]:
     """Give the id of the interaction in an answer, or nothing, and the tokens that it says it cost."""
-    interaction = Trace.of([exchange]).calls[0].interaction or {}
+    interaction = Trace.of([exchange]).calls[0].interaction or _begun(exchange)
     told, usage = interaction.get("id"), interaction.get("usage")
     total = usage.get("total_tokens") if isinstance(usage, dict) else None
     whole = isinstance(total, int) and not isinstance(total, bool) and total >= 0
