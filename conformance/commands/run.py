@@ -85,9 +85,8 @@ def run(options: argparse.Namespace) -> int:
             output.take({"type": "fault", "message": fault})
         output.take(coverage_line("", output.tally.coverage))
         code = output.close(strict=options.strict)
+    if not output.printed:
+        print("\n".join(render_record(header, output.tally, code, verbose=options.verbose)))
+        output.tell_record()
     write_known(options, book)
-    if output.printed:
-        return code
-    print("\n".join(render_record(header, output.tally, code, verbose=options.verbose)))
-    output.tell_record()
     return code
