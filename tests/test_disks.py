@@ -158,7 +158,7 @@ def test_a_bundle_that_finds_no_room_leaves_the_old_one(finding: str) -> None:
 
     assert done.returncode == 2
     assert "1 fail" in done.stdout
-    assert "bundle cannot be written: File too large\nhint: Make room there" in done.stderr
+    assert "bundle: cannot be written: File too large\nhint: Make room there" in done.stderr
     assert files() == before
 
 

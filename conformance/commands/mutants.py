@@ -40,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the mutants and their controls; print which survive."""
+    if options.matrix and not Path(options.matrix).absolute().parent.is_dir():
+        raise UsageRefused(f"{options.matrix} cannot be written: there is no such folder", "Make it first.")
     chosen = jobs(options.only or (), options.kind or ())
     if not chosen:
         raise NothingToDo(

@@ -76,7 +76,7 @@ _ADVICE = "Name a folder that does not exist yet; the bundle is written into it.
 
 
 def _unwritable(target: Path, error: OSError) -> UsageRefused:
-    problem = f"{target} cannot be written: {error.strerror or error}"
+    problem = f"{target}: cannot be written: {error.strerror or error}"
     return UsageRefused(problem, "Make room there, or name another folder.")
 
 
