@@ -40,7 +40,7 @@ COMMANDS = {
     "drift": "compare our contract with an OpenAPI document",
 }
 _TAKES_MORE = ("run", "client", "fuzz", "testee")
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _EPILOG = """exit codes: 0 conforms, 1 findings, 2 wrong call, 3 fault of the harness,
 4 a client that cannot be driven, 5 not enough evidence
 

@@ -107,9 +107,8 @@ def _output(options: argparse.Namespace, name: str, version: str) -> Output:
 
 def _told(options: argparse.Namespace, output: Output, code: int) -> int:
     """Print what was found, where it is not printed yet; give the exit code."""
+    if not output.printed:
+        print("\n".join(render_record(output.header, output.tally, code, verbose=options.verbose)))
+        output.tell_record()
     write_known(options, output.book)
-    if output.printed:
-        return code
-    print("\n".join(render_record(output.header, output.tally, code, verbose=options.verbose)))
-    output.tell_record()
     return code

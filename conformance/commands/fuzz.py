@@ -107,12 +107,14 @@ def run(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             interrupted = True
         code = run.close(output)
-    write_known(options, output.book)
     if not output.printed:
         print("\n".join(render_record(output.header, output.tally, code, verbose=options.verbose)))
     output.tell_record()
-    if run.findings:
-        _bundle(options, path, output)
+    try:
+        if run.findings:
+            _bundle(options, path, output)
+    finally:
+        write_known(options, output.book)
     if interrupted:
         raise KeyboardInterrupt
     return code
@@ -252,7 +254,10 @@ class _Run:
 
 
 def _bundle(options: argparse.Namespace, record: Path, output: Output) -> None:
-    """Write a folder for each finding, and say where."""
+    """Write a folder for each finding, and say where; a record that ends early holds too little for it."""
+    if output.record.problem:
+        print("no bundle is written, since the record is not whole", file=sys.stderr)
+        return
     folder = Path(options.bundle) if options.bundle else record.with_suffix("")
     count = write_bundle(folder, record, output.header, output.tally)
     print(f"{count} findings: {folder}/README.md", file=sys.stderr)

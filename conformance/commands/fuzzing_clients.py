@@ -51,15 +51,19 @@ def run_client_fuzz(options: argparse.Namespace) -> int:
             for line in fuzz.closing_lines():
                 output.take(line)
             code = output.close(strict=options.strict)
-    write_known(options, output.book)
     if not output.printed:
         print("\n".join(render_record(output.header, output.tally, code, verbose=options.verbose)))
         print(told.line)
     output.tell_record()
-    if told.findings:
-        folder = Path(options.bundle) if options.bundle else path.with_suffix("")
-        count = write_bundle(folder, path, output.header, output.tally)
-        print(f"{count} findings: {folder}/README.md", file=sys.stderr)
+    try:
+        if told.findings and output.record.problem:
+            print("no bundle is written, since the record is not whole", file=sys.stderr)
+        elif told.findings:
+            folder = Path(options.bundle) if options.bundle else path.with_suffix("")
+            count = write_bundle(folder, path, output.header, output.tally)
+            print(f"{count} findings: {folder}/README.md", file=sys.stderr)
+    finally:
+        write_known(options, output.book)
     if interrupted:
         raise KeyboardInterrupt
     return code

@@ -73,9 +73,9 @@ def run(options: argparse.Namespace) -> int:
         for lines in lint_lines(options):
             output.take_all(lines)
         code = output.close(strict=options.strict)
-    write_known(options, book)
     if not output.printed:
         print("\n".join(render_record(header, output.tally, code, verbose=options.verbose)))
+    write_known(options, book)
     return code
 
 

@@ -119,7 +119,12 @@ def _output(options: argparse.Namespace, path: Path, known: str | None, name: st
 
 def _write(folder: Path, matrix: dict[str, object]) -> None:
     page = "\n".join(markdown(matrix)) + "\n"
-    write_atomically(folder / "matrix.json", json.dumps(matrix, indent=1).encode() + b"\n")
-    write_atomically(folder / "matrix.md", page.encode())
     print(page, end="")
+    try:
+        write_atomically(folder / "matrix.json", json.dumps(matrix, indent=1).encode() + b"\n")
+        write_atomically(folder / "matrix.md", page.encode())
+    except OSError as error:
+        raise UsageRefused(
+            f"the matrix cannot be written to {folder}: {error.strerror}", "Name another folder with --to."
+        ) from None
     print(f"matrix: {folder / 'matrix.json'} and {folder / 'matrix.md'}", file=sys.stderr)

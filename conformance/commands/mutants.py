@@ -12,6 +12,7 @@ from conformance.errors import NothingToDo, UsageRefused
 from conformance.mutants.jobs import jobs, run_jobs, untraced
 from conformance.mutants.matrix import KINDS, Matrix
 from conformance.report.record import Line, footer_line, header_line
+from conformance.wire.files import write_atomically
 
 __all__ = ["add_arguments", "render", "run"]
 
@@ -39,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the mutants and their controls; print which survive."""
+    if options.matrix and not Path(options.matrix).absolute().parent.is_dir():
+        raise UsageRefused(f"{options.matrix} cannot be written: there is no such folder", "Make it first.")
     chosen = jobs(options.only or (), options.kind or ())
     if not chosen:
         raise NothingToDo(
@@ -55,19 +58,19 @@ def run(options: argparse.Namespace) -> int:
             printed.add(line)
     whole = not options.only and not options.kind
     red = bool(matrix.red or (whole and (matrix.without or matrix.unkilled_by_servers)))
-    if options.matrix:
-        _write(Path(options.matrix), matrix)
     if printed:
         printed.close(footer_line(int(red), {}))
     else:
         print("\n".join(render(matrix, whole=whole, verbose=options.verbose)))
+    if options.matrix:
+        _write(Path(options.matrix), matrix)
     return int(red)
 
 
 def _write(path: Path, matrix: Matrix) -> None:
     try:
-        path.write_text(json.dumps(matrix.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        path.with_suffix(".md").write_text(matrix.to_markdown(), encoding="utf-8")
+        write_atomically(path, json.dumps(matrix.to_json(), indent=1, ensure_ascii=False).encode() + b"\n")
+        write_atomically(path.with_suffix(".md"), matrix.to_markdown().encode())
     except OSError as error:
         raise UsageRefused(f"{path} cannot be written: {error.strerror}", "Choose another file.") from None
 

@@ -97,10 +97,10 @@ def run(options: argparse.Namespace) -> int:
             print(f"passes everything on to {upstream}; ctrl-C ends it and reports", file=sys.stderr)
             watch.follow(forwarder)
         code = watch.close(strict=options.strict)
-    write_known(options, book)
     if not output.printed:
         print("\n".join(render_record(output.header, output.tally, code, verbose=options.verbose)))
     output.tell_record()
+    write_known(options, book)
     if keeper.problem:
         raise UsageRefused(keeper.problem, "Make room there, or name another place, and run again.")
     return code

@@ -40,14 +40,14 @@ def run(options: argparse.Namespace) -> int:
     code = ended if ended is not None else _cut_off(tally)
     if ended is None:
         print(f"{path}: cut off: the run was ended before its end; this is what it saw", file=sys.stderr)
-    if options.bundle:
-        count = write_bundle(Path(options.bundle), path, header, tally)
-        print(f"bundle: {options.bundle} ({count} finding{'' if count == 1 else 's'})", file=sys.stderr)
     if options.format == "json":
         _print_json(path, code)
     else:
         for piece in _rendered(options, path, header, tally, code, cut_off=ended is None):
             print(piece)
+    if options.bundle:
+        count = write_bundle(Path(options.bundle), path, header, tally)
+        print(f"bundle: {options.bundle} ({count} finding{'' if count == 1 else 's'})", file=sys.stderr)
     return code
 
 

@@ -116,14 +116,14 @@ def run(options: argparse.Namespace, clock: Clock = REAL) -> int:
             output.take({"type": "fault", "message": fault})
         output.take(coverage_line("", output.tally.coverage))
         code = output.close(strict=options.strict)
+    if asked.dry_run and not output.tally.faults:
+        code = 0
+        if not output.printed:
+            print("\n".join(render_forecast(output.tally, asked.limits.to_json())))
+    elif not output.printed:
+        print("\n".join(render_record(header, output.tally, code, verbose=options.verbose)))
+        output.tell_record()
     write_known(options, book)
-    if output.printed:
-        return code
-    if asked.dry_run and not faults:
-        print("\n".join(render_forecast(output.tally, asked.limits.to_json())))
-        return 0
-    print("\n".join(render_record(header, output.tally, code, verbose=options.verbose)))
-    output.tell_record()
     return code
 
 

@@ -60,19 +60,24 @@ def write_bundle(target: Path, record: Path, header: Line, tally: Tally) -> int:
         target.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     except OSError as error:
-        raise UsageRefused(f"{target}: {(error.strerror or str(error)).lower()}", _ADVICE) from None
+        raise _unwritable(target, error) from None
     try:
         count = _fill(made, record, header, tally)
         made.chmod(0o755)
         _replace(target, made)
     except OSError as error:
-        raise UsageRefused(f"{target}: {(error.strerror or str(error)).lower()}", _ADVICE) from None
+        raise _unwritable(target, error) from None
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return count
 
 
 _ADVICE = "Name a folder that does not exist yet; the bundle is written into it."
+
+
+def _unwritable(target: Path, error: OSError) -> UsageRefused:
+    problem = f"{target}: cannot be written: {error.strerror or error}"
+    return UsageRefused(problem, "Make room there, or name another folder.")
 
 
 def _refuse(target: Path) -> None:

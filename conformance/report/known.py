@@ -11,10 +11,8 @@ that are not needed. `schemas/harness/known.json` describes the file.
 """
 
 import json
-import os
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -28,10 +26,11 @@ from packaging.version import InvalidVersion, Version
 from conformance.contract.places import folder
 from conformance.contract.registry import registry
 from conformance.contract.validation import nearest
-from conformance.errors import KnownBroken, PathMissing
+from conformance.errors import KnownBroken, PathMissing, UsageRefused
 from conformance.judge.verdict import Outcome, worst
 from conformance.report.fingerprint import fingerprint
 from conformance.report.record import Line
+from conformance.wire.files import write_atomically
 
 __all__ = ["SUMMARIES", "Entry", "Known", "finding_of", "selects"]
 
@@ -151,17 +150,17 @@ class Known:
         """Write the list, whole or not at all.
 
         Raises:
-            PathMissing: the file cannot be written.
+            PathMissing: there is no such folder.
+            UsageRefused: the file cannot be written.
         """
-        file = Path(path).resolve()
-        part = file.with_name(f".{file.name}.{os.getpid()}.part")
+        if not Path(path).absolute().parent.is_dir():
+            raise PathMissing(str(path), "cannot be written: there is no such folder")
         try:
-            part.write_text(self.text(), encoding="utf-8")
-            part.replace(file)
+            write_atomically(Path(path), self.text().encode())
         except OSError as error:
-            with suppress(OSError):
-                part.unlink()
-            raise PathMissing(str(path), f"cannot be written: {error.strerror}") from None
+            raise UsageRefused(
+                f"{path} cannot be written: {error.strerror}", "Make room there, or name another file."
+            ) from None
 
     def _marked(self, line: Line, version: str) -> Line:
         found = finding_of(line)

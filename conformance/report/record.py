@@ -292,3 +292,15 @@ class Record:
             with suppress(OSError):
                 self._file.close()
             self._file = None
+            self._remove_nothing()
+
+    def _remove_nothing(self) -> None:
+        """Remove a record that a full disk has left empty."""
+        with suppress(OSError):
+            if (
+                self.problem
+                and self.path is not None
+                and self.path.is_file()
+                and not self.path.stat().st_size
+            ):
+                self.path.unlink()

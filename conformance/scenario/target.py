@@ -222,7 +222,8 @@ class CassetteTarget:
             if not self._played[number] and self._known[number] == wanted:
                 self._played[number] = True
                 return Exchange(exchange.request, exchange.response, witnessed=bool(self.provenance))
-        raise CassetteMiss(str(self._path), f"{request.method} {request.url}", self._nearest(request))
+        nearest = self._nearest(request) + (f"; {self.doubt}" if self.doubt else "")
+        raise CassetteMiss(str(self._path), f"{request.method} {request.url}", nearest)
 
     def _nearest(self, request: Request) -> str:
         known = [exchange.request for exchange in self._exchanges if exchange.request is not None]

@@ -2,5 +2,5 @@
 
 `sse` turns bytes into frames, `exchange` holds a request with its response, `trace` gives a conversation its
 meaning, `fold` joins a stream into an interaction, `recording` and `cassette` read and write files,
-`redaction` keeps secrets out of them. Nothing here judges.
+`yaml_text` reads the YAML of others, `redaction` keeps secrets out. Nothing here judges.
 """

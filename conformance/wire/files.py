@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, by one process at a time."""
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,8 +16,16 @@ __all__ = ["write_atomically", "writing_alone"]
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that a reader, or a run that is killed, never meets half of it.
 
-    What was there stays until all of the new is on the disk, and for good when that cannot be.
+    What was there stays until all of the new is on the disk, and for good when that cannot be. A link stays a
+    link. A device or a pipe is written to, since nothing may take its place.
+
+    Raises:
+        OSError: it cannot be written.
     """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file() and not path.is_dir():
+        path.write_bytes(data)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -48,6 +57,7 @@ def writing_alone(path: Path) -> Iterator[None]:
     try:
         if not _taken(handle) or not _is_still(handle, lock):
             raise FileTaken(str(path))
+        _sweep(path)
         try:
             yield
         finally:
@@ -58,6 +68,15 @@ def writing_alone(path: Path) -> Iterator[None]:
         with suppress(OSError):
             for folder in made:
                 folder.rmdir()
+
+
+def _sweep(path: Path) -> None:
+    """Remove what runs that were killed while they wrote this file have left beside it."""
+    half = re.compile(rf"\.{re.escape(path.name)}\.\w{{8}}")
+    for one in path.parent.iterdir():
+        if half.fullmatch(one.name):
+            with suppress(OSError):
+                one.unlink()
 
 
 def _taken(handle: int) -> bool:

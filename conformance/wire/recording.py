@@ -11,10 +11,12 @@ a vcrpy cassette in YAML or JSON, httpmock's YAML of `when` and `then`, a HAR ar
 cannot be read to its end is an error of its own, and the next one is read.
 """
 
+import codecs
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,6 @@ from conformance.wire.cassette import (
     OtherFormat,
     exchanges_of,
     is_edited,
-    load_yaml,
-    load_yaml_documents,
 )
 from conformance.wire.coding import LARGEST_BYTES, unpack
 from conformance.wire.dump import exchanges_of_dump, looks_like_dump
@@ -34,6 +34,7 @@ from conformance.wire.exchange import Exchange, Request, Response
 from conformance.wire.har import exchanges_of_har
 from conformance.wire.sse import decode
 from conformance.wire.trace import Trace, parse_json
+from conformance.wire.yaml_text import load_yaml, load_yaml_documents, text_of, yaml_problem
 
 __all__ = ["LARGEST_BYTES", "Recording", "find_files", "load", "read_all", "read_recording"]
 
@@ -44,6 +45,7 @@ _MOST_EVENTS = 100_000  # each is some objects in memory; a recorded stream has 
 _OUR_EVENT = re.compile(r"interaction\.\w+|step\.\w+")
 _STEP = re.compile(r"\w+_call|\w+_result|thought|model_output|user_input")
 _MAPPING = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n)*(?:---|[\w-]+:(?:\s|$))")
+_OURS = re.compile(rb"(?:\xef\xbb\xbf)?provenance:\r?\n  recorder: gemini-conformance")
 _LEGACY_EVENTS = re.compile(r"content\.(?:start|delta|stop)|interaction\.(?:start|complete)")
 _LEGACY = "a recording of the old `outputs` schema, which the service dropped in June 2026: not judged"
 _GENERATE_CONTENT = "a generateContent recording: not judged yet"
@@ -157,6 +159,9 @@ def read_recording(path: Path, *, excerpt: bool = False, largest_bytes: int = LA
         raise RecordingUnreadable(name, str(error), "Copy the file again.") from None
     except OSError as error:
         raise RecordingUnreadable(name, f"cannot be read: {error.strerror}") from None
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        with suppress(ValueError):  # what is no text is told as a binary file
+            data = text_of(data).encode()
     if not data.strip():
         raise RecordingUnreadable(name, "the file is empty", "Record it again: nothing was written.")
     try:
@@ -326,24 +331,24 @@ def _object(name: str, data: bytes, value: dict[str, Any]) -> Recording:
 def _yaml(name: str, data: bytes) -> Recording:
     import yaml
 
-    if data.startswith(b"- request:"):
-        return _cassette(name, load_yaml(data.decode(errors="replace")))
-    if not _MAPPING.match(data) or not re.search(rb"^(?:interactions|when|version):", data, re.MULTILINE):
+    old = data.startswith(b"- request:")
+    ours = _OURS.match(data) is not None
+    mapping = _MAPPING.match(data) and re.search(rb"^(?:interactions|when|version):", data, re.MULTILINE)
+    if not (old or ours or mapping):
         return Recording(name, "", note=_UNKNOWN)
     try:
-        text = data.decode("utf-8-sig")
+        text = text_of(data)
         if re.search(r"^when:", text, re.MULTILINE):
             return _httpmock(name, [entry for entry in load_yaml_documents(text) if entry])
         value = load_yaml(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+    except yaml.YAMLError as error:
         raise RecordingUnreadable(
-            name,
-            f"not YAML from line {line} on: {error.problem}",
-            "The file is cut off or edited; record it again.",
+            name, yaml_problem(error), "The file is cut off or edited; record it again."
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecordingUnreadable(name, f"not YAML: {str(error).splitlines()[0]}") from None
+    except ValueError as error:
+        raise RecordingUnreadable(name, f"{error}", "Save it as UTF-8.") from None
+    if old:
+        return _cassette(name, value)
     match value:
         case {"interactions": [*_]}:
             return _cassette(name, value)
@@ -352,15 +357,24 @@ def _yaml(name: str, data: bytes) -> Recording:
             "arrivals",
             "endings",
         }:
-            raise RecordingUnreadable(name, "a cassette without interactions: the file is cut off")
+            raise _without_interactions(name)
+    if ours:
+        raise _without_interactions(name)
     return Recording(name, "", note=_UNKNOWN)
+
+
+def _without_interactions(name: str) -> RecordingUnreadable:
+    return RecordingUnreadable(
+        name, "a cassette without interactions: the file is cut off", "Record it again, or copy it again."
+    )
 
 
 def _cassette(name: str, value: Any) -> Recording:
     try:
         exchanges = exchanges_of(value)
     except OtherFormat as error:
-        raise RecordingUnreadable(name, str(error)) from None
+        advice = "Record it again, or read it with the version that wrote it."
+        raise RecordingUnreadable(name, str(error), advice) from None
     except ValueError as error:
         raise RecordingUnreadable(
             name, str(error), "The cassette was cut off or edited; record it again."

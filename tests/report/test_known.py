@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from conformance.contract.places import folder
-from conformance.errors import KnownBroken, PathMissing
+from conformance.errors import KnownBroken, PathMissing, UsageRefused
 from conformance.report.bookkeeping import MOST_CASES, Bookkeeping
 from conformance.report.known import Entry, Known, selects
 from conformance.report.record import Line
@@ -453,7 +453,7 @@ def test_a_list_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(PathMissing, match="cannot be written"):
         Known().write(tmp_path / "none" / "known.yaml")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(PathMissing, match="cannot be written"):
+    with pytest.raises(UsageRefused, match="cannot be written"):
         Known().write(tmp_path / "folder")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 

@@ -204,19 +204,28 @@ def test_packed_bodies_are_undone(tmp_path: Path, coding: str, packed: bytes) ->
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "it has no list of interactions"),
+        ("", "the file is empty"),
         ("version: 1\n", "it has no list of interactions"),
         ("[]\n", "it has no list of interactions"),
         (
             WHOLE[: WHOLE.index("  response")],
             "interaction 0 has no request or no response: the file is cut off",
         ),
-        (WHOLE.replace("uri", "url"), "interaction 0 is not as vcrpy writes it: KeyError 'uri'"),
-        (WHOLE.replace("200", ".inf"), "interaction 0 is not as vcrpy writes it: OverflowError"),
-        (WHOLE[:-30], "not a cassette: while parsing a flow mapping"),
+        (
+            WHOLE.replace("uri", "url"),
+            "interaction 0 is not as vcrpy writes it: its request has no method or no uri",
+        ),
+        (
+            WHOLE.replace("200", ".inf"),
+            "interaction 0 is not as vcrpy writes it: its status is 'inf', not a number",
+        ),
+        (WHOLE[:-30], "not a cassette: not YAML from line "),
         (WHOLE.replace("200", "2026-13-45"), "ValueError: month must be in 1..12"),
         (WHOLE.replace("200", "!!bool maybe"), "KeyError: 'maybe'"),
-        (WHOLE + "arrivals: [[[1]]]\n", "interaction 0 is not as vcrpy writes it: ValueError"),
+        (
+            WHOLE + "arrivals: [[[1]]]\n",
+            "interaction 0 is not as vcrpy writes it: its arrivals have [1], not [",
+        ),
         ("interactions: " + "[" * 100_000, "nested too deeply to be read"),
         ("interactions: !!python/object/apply:os.getcwd []\n", "could not determine a constructor"),
     ],
