@@ -9,7 +9,7 @@ plugin or conftest of the surroundings takes part, and reads what the items foun
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from conformance.contract.places import PACKAGE
 from conformance.errors import UsageRefused
 from conformance.report.record import Line
 from conformance.scenario.running import Options
+from conformance.shards import Shard
 from conformance.testees.process import Testee
 
 __all__ = ["options_of", "run_items"]
@@ -92,11 +93,14 @@ def run_items(
     pytest_options: Sequence[str] = (),
     testee: Testee | None = None,
     known: str = "",
+    shard: Shard | None = None,
+    done: Iterable[str] = (),
 ) -> list[str]:
     """Run what files hold; the lines of each item are taken as they come. Gives what went wrong in pytest.
 
     options: those of our plugin. testee: a client that runs already, for a run in this process alone.
-    known: the file of the failures that are known.
+    known: the file of the failures that are known. shard: the part that is played here. done: the subjects
+    that were played before.
     pytest's own output is for whoever passes it options; it goes to stderr, and is left out otherwise.
 
     Raises:
@@ -111,6 +115,8 @@ def run_items(
         *(("-p", "xdist", "--dist", "loadgroup", "-n", workers) if workers else ()),
         *options,
         *((f"--gemini-known={Path(known).absolute()}",) if known else ()),
+        *((f"--gemini-shard={shard}",) if shard is not None else ()),
+        *(f"--gemini-done={subject}" for subject in done),
         *pytest_options,
         *(str(path.absolute()) for path in files),
     ]

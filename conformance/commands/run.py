@@ -2,8 +2,15 @@
 
 import argparse
 import sys
-from pathlib import Path
 
+from conformance.commands.parts import (
+    add_part_options,
+    begun_of,
+    begun_with,
+    facts_of,
+    record_path,
+    shown_again,
+)
 from conformance.commands.shared import (
     Output,
     add_known_options,
@@ -15,11 +22,7 @@ from conformance.commands.shared import (
     worker_count,
     write_known,
 )
-from conformance.report.record import (
-    coverage_line,
-    default_path,
-    header_line,
-)
+from conformance.report.record import coverage_line, header_line
 from conformance.report.text import render_record
 from conformance.running import options_of, run_items
 from conformance.scenario.running import OWN_TARGETS
@@ -41,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cassettes", metavar="DIR", help="the folder of the cassettes; default: ours")
     parser.add_argument("--closed", action="store_true", help="what the contract does not know fails")
     add_known_options(parser)
+    add_part_options(parser)
     parser.add_argument(
         "--strict", action="store_true", help="warn, inconclusive and drift count as findings"
     )
@@ -64,15 +68,22 @@ def run(options: argparse.Namespace) -> int:
     """Run the scenarios and print what was found."""
     asked = target_options(options, options.target or ())
     files = scenario_files(options.paths)
-    path = Path(options.record) if options.record else default_path("run")
     header = header_line(
-        command="run", targets=list(asked.targets or OWN_TARGETS), seed=asked.seed, closed=asked.closed
+        command="run",
+        targets=list(asked.targets or OWN_TARGETS),
+        seed=asked.seed,
+        closed=asked.closed,
+        **facts_of(options, files, options.rest),
     )
+    begun = begun_of(options)
+    if begun is not None and begun.exit_code is not None:
+        return shown_again(options, begun)
     print(f"seed {asked.seed}, targets {', '.join(header['targets'])}", file=sys.stderr)
     partial = bool(options.paths or options.rest or set(header["targets"]) < set(OWN_TARGETS))
-    book = bookkeeping(options, partial=partial)
-    as_json = options.format == "json"
-    with Output(header, parties=("server",), path=path, as_json=as_json, book=book) as output:
+    book = bookkeeping(options, partial=partial, shared=options.shard is not None)
+    header = begun_with(begun, header, ("server",), book)
+    path, as_json = record_path(options, "run"), options.format == "json"
+    with Output(header, parties=("server",), path=path, as_json=as_json, book=book, begun=begun) as output:
         faults = run_items(
             files,
             options_of(asked),
@@ -80,6 +91,8 @@ def run(options: argparse.Namespace) -> int:
             workers=options.workers,
             pytest_options=options.rest,
             known=book.known.file,
+            shard=options.shard,
+            done=output.done,
         )
         for fault in faults:
             output.take({"type": "fault", "message": fault})

@@ -167,7 +167,8 @@ def render_record(header: Line, tally: Tally, exit_code: int, *, verbose: bool =
             little = "no scenario was selected: not enough evidence" if not played else "not enough evidence"
     played = [line for line in played if line["outcome"] != "not-applicable"]
     good = sum(line["outcome"] in ("pass", "warn", "known") for line in played)
-    subjects = f"{good} of {len(played)} {noun}s{name} · seed {header['seed']}"
+    shard = f" · shard {header['shard']}" if "shard" in header else ""
+    subjects = f"{good} of {len(played)} {noun}s{name} · seed {header['seed']}{shard}"
     total = render_total(tally, subjects=subjects)
     yield total if exit_code != 5 else f"{total} · {little}"
 

@@ -48,6 +48,7 @@ __all__ = [
     "is_loopback",
     "judge_played",
     "run_scenario",
+    "subject_of",
     "targets_of",
 ]
 
@@ -220,6 +221,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def subject_of(path: Path, target: str) -> str:
+    """Give the name under which a scenario against a target stands in the record."""
+    return f"{scenario_id(path)}[{target}]"
+
+
 def run_scenario(path: Path, target: str, targets: Targets) -> list[Line]:
     """Play and judge one scenario; give the lines of the record, the summary first, without the key."""
     secrets = _secrets(target, targets)
@@ -244,7 +250,7 @@ def _redacted(line: Line, secrets: list[str]) -> Line:
 
 
 def _lines(path: Path, target: str, targets: Targets) -> list[Line]:
-    subject = f"{scenario_id(path)}[{target}]"
+    subject = subject_of(path, target)
     started = time.monotonic()
     try:
         scenario = read_scenario(path)

@@ -6,10 +6,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from conformance.errors import FileTaken
 
-__all__ = ["write_atomically", "writing_alone"]
+__all__ = ["replacing", "write_atomically", "writing_alone"]
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -17,11 +18,18 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     What was there stays until all of the new is on the disk, and for good when that cannot be.
     """
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file piece by piece, as `write_atomically` does at once: it is there when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())  # a disk may say only now that it is full
         Path(name).chmod(0o644)
