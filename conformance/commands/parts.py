@@ -1,9 +1,10 @@
-"""What `run` and `client` have in common: one part of a run (`--shard`), and going on with one (`--resume`)."""
+"""One part of a run (`--shard`), and going on with one (`--resume`): for `run` and `client`."""
 
 import argparse
 import hashlib
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from conformance.commands.report import show
 from conformance.report.bookkeeping import Bookkeeping
 from conformance.report.record import Line, default_path
 from conformance.report.resuming import Begun, read_begun
-from conformance.scenario.scenario import scenario_id
+from conformance.scenario.scenario import SUFFIX, scenario_id
 from conformance.shards import read_shard
 
 __all__ = ["add_part_options", "begun_of", "begun_with", "facts_of", "record_path", "shown_again"]
@@ -30,8 +31,8 @@ def add_part_options(parser: argparse.ArgumentParser) -> None:
         "--resume",
         type=Path,
         metavar="RECORD",
-        help="go on with a run that was cut off, with the same options: what is whole in its record stays as it "
-        "is, and the rest is played; the record goes on too, unless --record names another",
+        help="go on with a run that was cut off, with the same options: what is whole in its record stays as "
+        "it is, and the rest is played; the record goes on too, unless --record names another",
     )
 
 
@@ -52,13 +53,17 @@ def facts_of(options: argparse.Namespace, files: Sequence[Path], pytest_options:
 
 
 def _hash_of(files: Sequence[Path]) -> str:
-    """Give a hash of scenarios and cases, whatever their order and wherever they lie."""
+    """Give a hash of scenarios and cases, whatever their order; what cannot be read is told by its item."""
     total = hashlib.sha256()
-    for name, path in sorted({scenario_id(path): path for path in files}.items()):
-        total.update(
-            name.encode(errors="surrogateescape") + b"\0" + hashlib.sha256(path.read_bytes()).digest()
-        )
+    for name, path in sorted({_name_of(path): path for path in files}.items()):
+        with suppress(OSError):
+            content = hashlib.sha256(path.read_bytes()).digest()
+            total.update(name.encode(errors="surrogateescape") + b"\0" + content)
     return total.hexdigest()[:16]
+
+
+def _name_of(path: Path) -> str:
+    return scenario_id(path) if path.name.endswith(SUFFIX) else path.name
 
 
 def _selecting(pytest_options: Sequence[str]) -> Iterator[str]:

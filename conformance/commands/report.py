@@ -13,8 +13,8 @@ from conformance.report.github import render_github
 from conformance.report.html import render_html
 from conformance.report.junit import render_junit
 from conformance.report.markdown import render_markdown
-from conformance.report.reading import read_record
 from conformance.report.merging import merge, notes
+from conformance.report.reading import read_record
 from conformance.report.record import Line, default_path
 from conformance.report.tally import Tally
 from conformance.report.text import render_record

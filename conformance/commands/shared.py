@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -85,12 +86,15 @@ class Output:
         self.printed = JsonOutput(self.header) if as_json else None
         self.done = begun.done if begun is not None else frozenset()
         self._share: Line = {}
-        self.record = Record(path, self.header, before=begun and begun.lines())
-        if self.book.known.file:
-            self._keep(self.book.line())
-        for line in begun.lines() if begun is not None else ():
+        listed = [self.book.line()] if self.book.known.file else []
+        for line in chain(listed, begun.lines() if begun is not None else ()):
             self._count(line)
             self._print(line)
+        before = chain(listed, begun.lines()) if begun is not None else None
+        self.record = Record(path, self.header, before=before)
+        if begun is None:
+            for line in listed:
+                self.record.write(line)
 
     def __enter__(self) -> Self:
         return self

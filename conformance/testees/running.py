@@ -25,7 +25,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from conformance.contract.coverage import Coverage
 from conformance.errors import TesteeBroken

@@ -24,7 +24,14 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file piece by piece, as `write_atomically` does at once: it is there when the block ends well."""
+    """Write a file piece by piece, as `write_atomically` does at once: it is there once the block ends.
+
+    What is no file, such as /dev/null, cannot be replaced, and is written to.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            yield file
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
