@@ -6,6 +6,7 @@ red by raising `Red`, so that pytest shows the finding and no traceback through 
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from conformance.report.record import Line
     from conformance.scenario.live.forecast import Forecast
     from conformance.scenario.running import Options, Targets
+    from conformance.shards import Shard
     from conformance.testees.played import Subject
     from conformance.testees.process import Testee
     from conformance.testees.running import ClientRun
@@ -36,6 +38,7 @@ __all__ = [
     "ScenarioFile",
     "closing_lines",
     "grouped",
+    "keep_own",
     "planned",
 ]
 
@@ -45,6 +48,9 @@ TESTEE: pytest.StashKey[Testee] = pytest.StashKey()
 """A client that runs already, where whoever calls pytest has started it."""
 _CLIENT: pytest.StashKey[_Client] = pytest.StashKey()
 _KNOWN: pytest.StashKey[Known] = pytest.StashKey()
+_SELECTED: pytest.StashKey[list[Item]] = pytest.StashKey()
+"""What was selected, wherever it is played."""
+_SHARE: pytest.StashKey[Line] = pytest.StashKey()
 VERSION = "v1beta"
 SEED = 7
 _CHUNK = 32
@@ -69,6 +75,14 @@ class Item(pytest.Item):
 
     def judged(self) -> list[Line]:
         """Play it; give its lines, the summary among them."""
+        raise NotImplementedError
+
+    def about(self) -> str:
+        """The subject of its lines."""
+        raise NotImplementedError
+
+    def weight(self) -> int:
+        """About how many calls it makes."""
         raise NotImplementedError
 
     def version(self) -> str:
@@ -155,6 +169,21 @@ class ScenarioItem(Item):
         if TARGETS not in stash:
             stash[TARGETS] = Targets(self.options)
         return run_scenario(self.typed_path(), self.name, stash[TARGETS], self.forecast)
+
+    def about(self) -> str:
+        """The scenario with the target."""
+        from conformance.scenario.running import subject_of
+
+        return subject_of(self.typed_path(), self.name)
+
+    def weight(self) -> int:
+        """The calls of the scenario; one that makes no sense is an item as well."""
+        from conformance.scenario.scenario import read_scenario
+
+        try:
+            return len(read_scenario(self.path).calls)
+        except ConformanceError:
+            return 1
 
     def typed_path(self) -> Path:
         """Give the path from where pytest was called: what people typed, and what records keep."""
@@ -254,6 +283,18 @@ class ClientItem(Item):
         """Wait for the case, which may have been played long before its turn."""
         return self._client.lines(self)
 
+    def about(self) -> str:
+        """The name of the case, or of the conversation."""
+        from conformance.testees.played import subject_of
+
+        return subject_of(self.subject)
+
+    def weight(self) -> int:
+        """The calls of the conversation, or of the case with all of its cuts."""
+        from conformance.testees.case import Case
+
+        return 1 + self.subject.cuts if isinstance(self.subject, Case) else len(self.subject.calls)
+
     def version(self) -> str:
         """The version that the driver tells."""
         return self._client.version
@@ -262,8 +303,8 @@ class ClientItem(Item):
     def _client(self) -> _Client:
         stash = self.session.config.stash
         if _CLIENT not in stash:
-            others = [item.subject for item in self.session.items if isinstance(item, ClientItem)]
-            stash[_CLIENT] = _Client(self._options, stash.get(TESTEE, None), others)
+            every = [item.subject for item in stash[_SELECTED] if isinstance(item, ClientItem)]
+            stash[_CLIENT] = _Client(self._options, stash.get(TESTEE, None), every)
         return stash[_CLIENT]
 
     @property
@@ -326,14 +367,51 @@ class _Client:
         return lines
 
 
-def grouped(items: Sequence[pytest.Item]) -> None:
+def grouped(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     """Give the cases of a client group by group to the processes of a distributed run.
 
-    A process knows then which cases will be its own, and can keep every lane of its driver busy.
+    A process knows then which cases will be its own, and can keep every lane of its driver busy. Where
+    machines share the run, each finds its part of every group, so that groups are so much larger.
     """
     clients = [item for item in items if isinstance(item, ClientItem)]
+    shard = _shard_of(config)
+    chunk = _CHUNK * (shard.parts if shard is not None else 1)
     for number, item in enumerate(clients):
-        item.add_marker(pytest.mark.xdist_group(f"cases-{number // _CHUNK}"))
+        item.add_marker(pytest.mark.xdist_group(f"cases-{number // chunk}"))
+
+
+def _shard_of(config: pytest.Config) -> Shard | None:
+    from conformance.shards import read_shard
+
+    text = config.getoption("gemini_shard")
+    return read_shard(text) if text else None
+
+
+def keep_own(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave of our items what falls to this machine, and was not played before; others are not touched."""
+    ours = [item for item in items if isinstance(item, Item)]
+    config.stash[_SELECTED] = ours
+    shard = _shard_of(config)
+    done = set(config.getoption("gemini_done") or ())
+    if shard is None and not done:
+        return
+    names = {item: item.about() for item in ours}
+    mine = set(names.values())
+    if shard is not None:
+        weights: Counter[str] = Counter()
+        for item, name in names.items():
+            weights[name] += item.weight()
+        mine &= shard.takes(weights)
+        config.stash[_SHARE] = {
+            "type": "share",
+            "shard": str(shard),
+            "items": sum(name in mine for name in names.values()),
+            "selected": len(ours),
+        }
+    left_out = [item for item, name in names.items() if name not in mine or name in done]
+    config.hook.pytest_deselected(items=left_out)
+    gone = set(left_out)
+    items[:] = [item for item in items if item not in gone]
 
 
 def closing_lines(config: pytest.Config) -> list[Line]:
@@ -342,6 +420,8 @@ def closing_lines(config: pytest.Config) -> list[Line]:
     if TARGETS in config.stash:
         lines += config.stash[TARGETS].closing_lines()
         config.stash[TARGETS].close()
+    if _SHARE in config.stash:
+        lines.append(config.stash[_SHARE])
     if _CLIENT in config.stash:
         lines += config.stash[_CLIENT].close()
     return lines

@@ -5,6 +5,7 @@ A run goes through these steps; beside each, what may end it:
     find the data      DataFolderMissing
     read the contract  SchemaBroken, RequirementBroken            a fault of the harness (3)
     read the input     PathMissing, NothingToDo, UsageRefused     a fault of the call (2)
+                       RecordsDiffer                              a fault of the call (2)
                        RecordingUnreadable, RecordBroken          a finding about the input (1)
                        ScenarioBroken, CassetteBroken             a fault of the file (2)
                        OpenapiUnusable                            a fault of the file (2)
@@ -58,6 +59,7 @@ __all__ = [
     "RecordBroken",
     "RecordingUnreadable",
     "RecordingWrong",
+    "RecordsDiffer",
     "RequirementBroken",
     "ScenarioBroken",
     "SchemaBroken",
@@ -241,6 +243,23 @@ class RecordBroken(ConformanceError):
     @property
     def hint(self) -> str:
         return "Give the file that `run`, `client` or `lint --record FILE` wrote, and do not edit it."
+
+
+@dataclass(eq=False)
+class RecordsDiffer(ConformanceError):
+    """Two records are not of one run, or hold the same part of it."""
+
+    first: str
+    second: str
+    problem: str
+    exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return f"{self.first} and {self.second} do not belong together: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return "The parts of a run, and what resumes one, need the same options, files and version."
 
 
 @dataclass(eq=False)

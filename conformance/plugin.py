@@ -86,6 +86,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gemini-cuts", type=int, default=0, metavar="N", help="so many calls with random cuts in all"
     )
+    group.addoption(
+        "--gemini-shard",
+        type=_shard,
+        metavar="I/N",
+        help="the part of the scenarios that is played here: 2/5",
+    )
+    group.addoption(
+        "--gemini-done", action="append", metavar="SUBJECT", help="what was played before, and is left out"
+    )
+
+
+def _shard(text: str) -> str:
+    """Refuse what is no shard; it stays text, since options travel to the workers of xdist."""
+    from conformance.shards import read_shard
+
+    return str(read_shard(text))
 
 
 def _have(text: str) -> tuple[str, str]:
@@ -116,18 +132,19 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return None
 
 
-@pytest.hookimpl(hookwrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Any:
-    """Tell a distributed run which cases of a client belong together, and what a budget allows."""
-    if _COLLECTS in config.stash and hasattr(config, "workerinput"):
-        from conformance.collecting import grouped
-
-        grouped(items)
-    yield
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Tell a distributed run which cases belong together; keep what falls to this machine, and plan it."""
     if _COLLECTS in config.stash:
-        from conformance.collecting import planned
+        from conformance.collecting import grouped, keep_own, planned
 
+        if hasattr(config, "workerinput"):
+            grouped(config, items)
+        yield
+        keep_own(config, items)
         planned(items)
+    else:
+        yield
 
 
 def _options(config: pytest.Config) -> Options:

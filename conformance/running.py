@@ -9,7 +9,7 @@ plugin or conftest of the surroundings takes part, and reads what the items foun
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from conformance.contract.places import PACKAGE
 from conformance.errors import UsageRefused
 from conformance.report.record import Line
 from conformance.scenario.running import Options, Targets
+from conformance.shards import Shard
 from conformance.testees.process import Testee
 
 __all__ = ["options_of", "run_items"]
@@ -108,6 +109,8 @@ def run_items(
     targets: Targets | None = None,
     chosen: Callable[[int], None] | None = None,
     known: str = "",
+    shard: Shard | None = None,
+    done: Iterable[str] = (),
 ) -> list[str]:
     """Run what files hold; the lines of each item are taken as they come. Gives what went wrong in pytest.
 
@@ -115,6 +118,7 @@ def run_items(
     testee, targets: a client that runs already, and targets, for a run in this process alone.
     chosen: what is called with the number of items that will be played.
     known: the file of the failures that are known.
+    shard: the part that is played here. done: the subjects that were played before.
     pytest's own output is for whoever passes it options; it goes to stderr, and is left out otherwise.
 
     Raises:
@@ -129,6 +133,8 @@ def run_items(
         *(("-p", "xdist", "--dist", "loadgroup", "-n", workers) if workers else ()),
         *options,
         *((f"--gemini-known={Path(known).absolute()}",) if known else ()),
+        *((f"--gemini-shard={shard}",) if shard is not None else ()),
+        *(f"--gemini-done={subject}" for subject in done),
         *pytest_options,
         *(str(path.absolute()) for path in files),
     ]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -140,3 +141,20 @@ def test_a_suite_without_scenarios_stays_light() -> None:
     )
     run = run_pytest("test_theirs.py", "-p", "no:hypothesispytest", "-p", "no:anyio", "-p", "no:xdist")
     assert run.returncode == 0, run.stdout
+
+
+def test_machines_share_the_scenarios_of_a_suite() -> None:
+    """With --gemini-shard each item of ours is played once; other tests are not touched."""
+    for name in "abcd":
+        Path(f"{name}.scenario.yaml").write_text(TEXT)
+    Path("test_theirs.py").write_text("def test_it():\n    pass\n")
+    names = []
+    for part, more in (("1", ()), ("2", ("-n", "2")), ("3", ())):
+        run = run_pytest(".", "-v", "--gemini-target=embedded", f"--gemini-shard={part}/3", *more)
+        assert run.returncode == 0, run.stdout
+        assert "test_theirs.py::test_it" in run.stdout
+        names += sorted(set(re.findall(r"(\w+)\.scenario\.yaml", run.stdout)))
+    assert sorted(names) == ["a", "b", "c", "d", "some"]
+    run = run_pytest(".", "--gemini-shard=0/3")
+    assert run.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "there is no part 0/3; the parts are 1/N to N/N" in run.stderr

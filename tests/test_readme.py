@@ -3,13 +3,17 @@
 import argparse
 import contextlib
 import io
+import json
+import os
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatch
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -145,3 +149,82 @@ def test_the_test_that_is_shown_passes(tmp_path: Path) -> None:
 def test_every_command_is_told_of() -> None:
     """In the page that everyone reads first."""
     assert {command for command, *_ in calls(ROOT / "README.md")} | {"list"} >= COMMANDS.keys()
+
+
+def recipes() -> dict[str, list[dict[str, Any]]]:
+    """The steps of each job of the workflow that is shown, once for each value of its matrix."""
+    (shown,) = (block for block in blocks(ROOT / "README.md", "yaml") if "\njobs:\n" in block)
+    steps: dict[str, list[dict[str, Any]]] = {}
+    for name, job in yaml.safe_load(shown)["jobs"].items():
+        assert job["runs-on"] == "ubuntu-latest"
+        for value in job.get("strategy", {}).get("matrix", {}).get("shard", [""]):
+            filled = json.dumps(job["steps"]).replace("${{ matrix.shard }}", str(value))
+            steps[f"{name}{value}"] = json.loads(filled)
+    return steps
+
+
+def in_a_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line as GitHub does, with our command on the path."""
+    ours = folder / "bin" / "gemini-conformance"
+    if not ours.exists():
+        ours.parent.mkdir()
+        ours.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m conformance.cli "$@"\n')
+        ours.chmod(0o755)
+    more = {
+        "PATH": f"{ours.parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
+        "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
+    }
+    return subprocess.run(
+        ["bash", "-e", "-c", command],
+        cwd=folder,
+        env={**os.environ, **more},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def counts_of(record: Path) -> dict[str, int]:
+    """How a record ends."""
+    footer = json.loads(record.read_text().splitlines()[-1])
+    assert (footer["type"], footer["exit_code"]) == ("footer", 0)
+    counts: dict[str, int] = footer["counts"]
+    return counts
+
+
+def test_the_recipes_run_as_they_are_written(tmp_path: Path) -> None:
+    """Those that need no key, step by step; three shards, merged, tell what one machine tells."""
+    jobs = recipes()
+    assert list(jobs) == ["cassettes", "live", "shards1", "shards2", "shards3", "merged"]
+    ran = []
+    for name, steps in jobs.items():
+        for step in steps:
+            if "run" in step and step["run"] != "pip install ." and name != "live":
+                run = in_a_shell(step["run"], tmp_path)
+                assert run.returncode == 0, (step, run.stdout, run.stderr)
+                ran.append(name)
+            elif "upload-artifact" in step.get("uses", "") and name != "live":
+                assert (tmp_path / step["with"]["path"]).exists(), step
+                assert fnmatch(step["with"]["name"], "shard-*")
+            elif "download-artifact" in step.get("uses", ""):
+                assert step["with"]["pattern"] == "shard-*"
+    assert ran == ["cassettes", "shards1", "shards2", "shards3", "merged", "merged"]
+    (whole,) = (tmp_path / ".gemini-conformance").glob("run-*.ndjson")
+    assert counts_of(tmp_path / "merged.ndjson") == counts_of(whole)
+    assert "conforms" in (tmp_path / "summary.md").read_text()
+
+
+def test_what_is_shown_of_resuming_runs_as_it_is_written(tmp_path: Path) -> None:
+    """The first line ends too early, the second plays the rest."""
+    (shown,) = (block for block in blocks(ROOT / "README.md", "sh") if "--resume" in block)
+    first, second = shown.splitlines()
+    assert in_a_shell(first, tmp_path).returncode == 0
+    record = tmp_path / "run.ndjson"
+    counts, text = counts_of(record), record.read_bytes()
+    record.write_bytes(text[: len(text) // 2])
+    run = in_a_shell(second, tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "played before, the rest is played now" in run.stderr
+    assert counts_of(record) == counts

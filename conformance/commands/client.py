@@ -14,9 +14,18 @@ from conformance.commands.clients import (
     run_client,
     selected,
 )
+from conformance.commands.parts import (
+    add_part_options,
+    begun_of,
+    begun_with,
+    facts_of,
+    record_path,
+    shown_again,
+)
 from conformance.commands.shared import Output, add_known_options, bookkeeping, positive, write_known
 from conformance.errors import UsageRefused
-from conformance.report.record import default_path, header_line
+from conformance.report.record import header_line
+from conformance.report.resuming import Begun
 from conformance.report.text import render_record
 from conformance.testees.case import Case
 from conformance.testees.once import run_once
@@ -32,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_client_options(parser)
     add_known_options(parser)
+    add_part_options(parser)
     parser.add_argument(
         "--testee", metavar="NAME", help="a client whose driver is bundled, such as google-genai; see matrix"
     )
@@ -59,15 +69,20 @@ def run(options: argparse.Namespace) -> int:
     files = case_and_scenario_files(options.paths)
     subjects = selected(files, options.only or ())
     if options.once:
+        _refuse_parts(options)
         cases = [subject for subject in subjects if isinstance(subject, Case)] if options.only else []
         return _once(options, cases)
+    begun = begun_of(options)
+    if begun is not None and begun.exit_code is not None:
+        return shown_again(options, begun)
     output, code = run_client(
         asked_of(options, command),
         files,
-        partial(_output, options),
+        partial(_output, options, files, begun),
         workers=options.workers,
         pytest_options=options.pytest or (),
         strict=options.strict,
+        shard=options.shard,
     )
     return _told(options, output, code)
 
@@ -86,10 +101,16 @@ def _command(options: argparse.Namespace) -> list[str]:
     return list(options.rest)
 
 
+def _refuse_parts(options: argparse.Namespace) -> None:
+    for name in ("shard", "resume"):
+        if getattr(options, name):
+            raise UsageRefused(f"--once cannot be shared or resumed: --{name}", f"Leave --{name} out.")
+
+
 def _once(options: argparse.Namespace, cases: Sequence[Case]) -> int:
     """Run a program that is no driver, and judge what it sent."""
     name = shlex.join(options.rest)
-    with _output(options, name, "") as output:
+    with _output(options, (), None, name, "") as output:
         show = partial(print, file=sys.stderr)
         for line in run_once(options.rest, cases, show=show, seed=options.seed, limit_s=options.limit):
             output.take(line)
@@ -97,12 +118,21 @@ def _once(options: argparse.Namespace, cases: Sequence[Case]) -> int:
     return _told(options, output, code)
 
 
-def _output(options: argparse.Namespace, name: str, version: str) -> Output:
-    path = Path(options.record) if options.record else default_path("client")
-    header = header_line(command="client", targets=[name], seed=options.seed, closed=False)
+def _output(
+    options: argparse.Namespace, files: Sequence[Path], begun: Begun | None, name: str, version: str
+) -> Output:
+    header = header_line(
+        command="client",
+        targets=[name],
+        seed=options.seed,
+        closed=False,
+        **facts_of(options, files, options.pytest or ()),
+    )
     partial = bool(options.only or options.paths or options.pytest or options.once)
-    book = bookkeeping(options, partial=partial, version=version)
-    return Output(header, parties=("client",), path=path, as_json=options.format == "json", book=book)
+    book = bookkeeping(options, partial=partial, version=version, shared=options.shard is not None)
+    header = begun_with(begun, header, ("client",), book)
+    path, as_json = record_path(options, "client"), options.format == "json"
+    return Output(header, parties=("client",), path=path, as_json=as_json, book=book, begun=begun)
 
 
 def _told(options: argparse.Namespace, output: Output, code: int) -> int:

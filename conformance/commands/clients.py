@@ -14,7 +14,9 @@ from conformance.commands.shared import (
     worker_count,
 )
 from conformance.errors import NothingToDo
+from conformance.report.record import coverage_line
 from conformance.running import options_of, run_items
+from conformance.shards import Shard
 from conformance.testees.case import case_files
 from conformance.testees.played import Subject
 from conformance.testees.process import Testee
@@ -100,6 +102,7 @@ def run_client(
     workers: str | None,
     pytest_options: Sequence[str],
     strict: bool,
+    shard: Shard | None = None,
 ) -> tuple[Output, int]:
     """Run cases on one client; give what came of it, and the exit code.
 
@@ -125,7 +128,10 @@ def run_client(
             pytest_options=pytest_options,
             testee=None if workers else testee,
             known=output.book.known.file,
+            shard=shard,
+            done=output.done,
         )
         for fault in faults:
             output.take({"type": "fault", "message": fault})
+        output.take(coverage_line("", output.tally.coverage))
         return output, output.close(strict=strict)

@@ -4,8 +4,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 
+from conformance.commands.parts import (
+    add_part_options,
+    begun_of,
+    begun_with,
+    facts_of,
+    record_path,
+    shown_again,
+)
 from conformance.commands.progress import Progress
 from conformance.commands.shared import (
     Output,
@@ -20,12 +27,7 @@ from conformance.commands.shared import (
     write_known,
 )
 from conformance.errors import UsageRefused
-from conformance.report.record import (
-    Line,
-    coverage_line,
-    default_path,
-    header_line,
-)
+from conformance.report.record import Line, coverage_line, header_line
 from conformance.report.spending import render_forecast
 from conformance.report.text import render_record
 from conformance.running import options_of, run_items
@@ -50,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cassettes", metavar="DIR", help="the folder of the cassettes; default: ours")
     parser.add_argument("--closed", action="store_true", help="what the contract does not know fails")
     add_known_options(parser)
+    add_part_options(parser)
     parser.add_argument(
         "--strict", action="store_true", help="warn, inconclusive and drift count as findings"
     )
@@ -78,19 +81,26 @@ def run(options: argparse.Namespace, clock: Clock = REAL) -> int:
     foreign = [name for name in asked.targets if name not in OWN_TARGETS]
     _refuse(options, asked, foreign)
     files = scenario_files(options.paths)
-    path = None if asked.dry_run else default_path("run")
-    path = Path(options.record) if options.record else path
     header = header_line(
-        command="run", targets=list(asked.targets or OWN_TARGETS), seed=asked.seed, closed=asked.closed
+        command="run",
+        targets=list(asked.targets or OWN_TARGETS),
+        seed=asked.seed,
+        closed=asked.closed,
+        **facts_of(options, files, options.rest),
     )
+    begun = begun_of(options)
+    if begun is not None and begun.exit_code is not None:
+        return shown_again(options, begun)
     print(f"seed {asked.seed}, targets {', '.join(header['targets'])}", file=sys.stderr)
     if limits := str(asked.limits):
         print(f"budget {limits}", file=sys.stderr)
     partial = bool(options.paths or options.rest or set(header["targets"]) < set(OWN_TARGETS))
-    book = bookkeeping(options, partial=partial)
+    book = bookkeeping(options, partial=partial, shared=options.shard is not None)
+    header = begun_with(begun, header, ("server",), book)
+    path = None if asked.dry_run and not options.record else record_path(options, "run")
     as_json = options.format == "json"
     with (
-        Output(header, parties=("server",), path=path, as_json=as_json, book=book) as output,
+        Output(header, parties=("server",), path=path, as_json=as_json, book=book, begun=begun) as output,
         closing(Targets(asked, clock)) as targets,
     ):
         progress = Progress(targets.purse)
@@ -110,6 +120,8 @@ def run(options: argparse.Namespace, clock: Clock = REAL) -> int:
             targets=None if options.workers else targets,
             chosen=lambda count: setattr(progress, "total", count),
             known=book.known.file,
+            shard=options.shard,
+            done=output.done,
         )
         progress.clear()
         for fault in faults:

@@ -6,15 +6,18 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from conformance.contract.coverage import Coverage
 from conformance.contract.places import folder
 from conformance.errors import ConformanceError, PathMissing, UsageRefused
 from conformance.report.bookkeeping import Bookkeeping
 from conformance.report.known import Known
-from conformance.report.record import Line, Record, footer_line
+from conformance.report.record import Line, Record, coverage_line, footer_line
+from conformance.report.resuming import Begun
 from conformance.report.tally import Tally
 from conformance.scenario.live.budget import LIVE, Budget
 from conformance.scenario.needs import read_have, remark
@@ -78,12 +81,23 @@ class Output:
         path: Path | None,
         as_json: bool,
         book: Bookkeeping | None = None,
+        begun: Begun | None = None,
     ) -> None:
         self.header = {**header, "parties": list(parties)}
         self.tally = Tally(parties=parties)
         self.book = book or Bookkeeping(Known(), _today())
         self.printed = JsonOutput(self.header) if as_json else None
-        self.record = Record(path, self.header)
+        self.done = begun.done if begun is not None else frozenset()
+        self._share: Line = {}
+        listed = [self.book.line()] if self.book.known.file else []
+        for line in chain(listed, begun.lines() if begun is not None else ()):
+            self._count(line)
+            self._print(line)
+        before = chain(listed, begun.lines()) if begun is not None else None
+        self.record = Record(path, self.header, before=before)
+        if begun is None:
+            for line in listed:
+                self.record.write(line)
 
     def __enter__(self) -> Self:
         return self
@@ -99,12 +113,28 @@ class Output:
             self.take(line)
 
     def take(self, line: Line) -> None:
-        """Take one line. Of the coverage only the sum, which has no subject, is kept."""
+        """Take one line. Of the coverage of a subject what is new is kept; workers tell the same share."""
+        if line["type"] == "coverage" and line["subject"]:
+            new = Coverage.from_json(line).beyond(self.tally.coverage)
+            if not new.count:
+                return
+            line = coverage_line(line["subject"], new)
+        if line["type"] == "share":
+            if line == self._share:
+                return
+            self._share = line
+        self._count(line)
+        self._keep(line)
+
+    def _count(self, line: Line) -> None:
         self.tally.add(line)
         self.book.take(line)
-        if line["type"] == "coverage" and line["subject"]:
-            return
+
+    def _keep(self, line: Line) -> None:
         self.record.write(line)
+        self._print(line)
+
+    def _print(self, line: Line) -> None:
         if self.printed:
             self.printed.add(line)
 
@@ -119,6 +149,9 @@ class Output:
             print(self.record.problem, file=sys.stderr)
         if self.printed:
             self.printed.close(footer)
+        if self.tally.idle:
+            told = f"nothing falls to shard {self._share['shard']} of the {self._share['selected']} selected"
+            print(told, file=sys.stderr)
         return code
 
     def tell_record(self) -> None:
@@ -147,7 +180,9 @@ def add_known_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def bookkeeping(options: argparse.Namespace, *, partial: bool, version: str = "") -> Bookkeeping:
+def bookkeeping(
+    options: argparse.Namespace, *, partial: bool, version: str = "", shared: bool = False
+) -> Bookkeeping:
     """Read the list of known failures that was asked for, or the one that is to be written again.
 
     Raises:
@@ -160,7 +195,7 @@ def bookkeeping(options: argparse.Namespace, *, partial: bool, version: str = ""
         if path is None and Path(options.write_known).exists():
             path = options.write_known
     known = Known.read(path) if path is not None else Known()
-    return Bookkeeping(known, _today(), version=version, partial=partial)
+    return Bookkeeping(known, _today(), version=version, partial=partial, shared=shared)
 
 
 def _today() -> date:

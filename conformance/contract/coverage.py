@@ -115,6 +115,16 @@ class Coverage:
                     seen.setdefault(place, {}).setdefault(sort, set()).update(names & set(known))
         return Coverage(self.roots, _frozen(seen))
 
+    def beyond(self, other: "Coverage") -> "Coverage":
+        """Give what this one has seen and the other has not."""
+        seen = {
+            place: {
+                sort: set(names - other.seen.get(place, {}).get(sort, set())) for sort, names in sorts.items()
+            }
+            for place, sorts in self.seen.items()
+        }
+        return Coverage(self.roots, _frozen(seen))
+
     @property
     def count(self) -> int:
         """How many points have been seen."""

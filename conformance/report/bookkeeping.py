@@ -8,7 +8,8 @@
 An entry must be needed: each of its patterns selects a case that fails for the reason which it tells. Where
 none does, because all pass, fail for another reason, or have other names, that is red; so is an entry that
 has expired, has no url, says what another one says, or selects more than twenty cases without a reason. What
-was not run proves nothing, and an entry for other versions of the testee is left alone.
+was not run proves nothing, and an entry for other versions of the testee is left alone. One part of a run
+that is shared proves nothing either: the list travels in its record, and is judged when the parts are merged.
 
 Pure: today is the caller's. Lines may come in any order, and from any number of processes.
 """
@@ -19,10 +20,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 from conformance.judge.verdict import Outcome, worst
-from conformance.report.known import SUMMARIES, Entry, Known, finding_of, selects
+from conformance.report.known import (
+    SUMMARIES,
+    Entry,
+    Known,
+    finding_of,
+    read_entry,
+    selects,
+    write_entry,
+)
 from conformance.report.record import Line
 
 __all__ = ["MOST_CASES", "Bookkeeping"]
@@ -50,14 +59,41 @@ class Bookkeeping:
 
     today: by which entries expire and new ones are dated. version: that of the testee.
     partial: not all cases were selected, so that none can be missed.
+    shared: cases that were selected are played elsewhere, so that no entry can be seen to be needed no more.
     """
 
-    def __init__(self, known: Known, today: date, *, version: str = "", partial: bool = False) -> None:
+    def __init__(
+        self,
+        known: Known,
+        today: date,
+        *,
+        version: str = "",
+        partial: bool = False,
+        shared: bool = False,
+    ) -> None:
         self.known = known
         self.version = version
         self._today = today
         self._partial = partial
+        self._shared = shared
         self._subjects: dict[str, _Subject] = defaultdict(_Subject)
+
+    @classmethod
+    def of_line(cls, line: Line, today: date, *, shared: bool = False) -> Self:
+        """Begin with the list that stands in a record."""
+        entries = tuple(map(read_entry, line["entries"]))
+        known = Known(line["file"], entries=entries)
+        return cls(known, today, version=line["version"], partial=line["partial"], shared=shared)
+
+    def line(self) -> Line:
+        """Give the list for the record, so that whoever merges records can judge it."""
+        return {
+            "type": "list",
+            "file": self.known.file,
+            "version": self.version,
+            "partial": self._partial,
+            "entries": [{**write_entry(entry), "place": entry.place} for entry in self.known.entries],
+        }
 
     def take(self, line: Line) -> None:
         """Take one line into account, before or after `Known.applied`."""
@@ -131,6 +167,8 @@ class Bookkeeping:
         selected = [seen for subject, seen in self._subjects.items() if selects(pattern, subject)]
         if any(entry.key in seen.found for seen in selected):
             return "needed"
+        if self._shared:
+            return "not run"
         if any(self._other_reasons(entry, pattern)):
             return "other"
         if any(entry.requirement in seen.open for seen in selected):

@@ -32,7 +32,7 @@ from conformance.report.fingerprint import fingerprint
 from conformance.report.record import Line
 from conformance.wire.files import write_atomically
 
-__all__ = ["SUMMARIES", "Entry", "Known", "finding_of", "selects"]
+__all__ = ["SUMMARIES", "Entry", "Known", "finding_of", "read_entry", "selects", "write_entry"]
 
 SUMMARIES = ("scenario", "case", "file", "conversation")
 """The kinds of lines that tell how one subject ended."""
@@ -240,11 +240,20 @@ def _entry(told: Line, file: str, line: int) -> Entry:
         raise KnownBroken(file, f"line {line}", problem)
     try:
         SpecifierSet(told.get("versions", ""))
-        days = {name: date.fromisoformat(told[name]) for name in ("since", "expires") if name in told}
+        return read_entry({**told, "place": f"{file}:{line}"})
     except (InvalidSpecifier, ValueError) as error:
         raise KnownBroken(file, f"line {line}", str(error)) from None
+
+
+def read_entry(told: Line) -> Entry:
+    """Make an entry of what stands in a list or a record.
+
+    Raises:
+        ValueError: one of its days is none.
+    """
+    days = {name: date.fromisoformat(told[name]) for name in ("since", "expires") if name in told}
     return Entry(
-        requirement,
+        told["requirement"],
         tuple(told["cases"]),
         fingerprint(told["reason"]),
         url=told["url"].strip(),
@@ -252,8 +261,16 @@ def _entry(told: Line, file: str, line: int) -> Entry:
         expires=days.get("expires"),
         versions=told.get("versions", ""),
         broad=told.get("broad", "").strip(),
-        place=f"{file}:{line}",
+        place=told["place"],
     )
+
+
+def write_entry(entry: Entry) -> Line:
+    """Give an entry for a record; what is empty is left out."""
+    return {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in _written(entry).items()
+    }
 
 
 class _Plain(yaml.SafeDumper):

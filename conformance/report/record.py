@@ -25,6 +25,7 @@ from conformance.contract.coverage import Coverage
 from conformance.contract.places import PACKAGE, folder
 from conformance.judge.verdict import Report, Verdict
 from conformance.wire.exchange import Exchange, Request, Response
+from conformance.wire.files import replacing
 from conformance.wire.redaction import redact_text
 from conformance.wire.trace import Trace
 
@@ -32,6 +33,7 @@ __all__ = [
     "FORMAT",
     "Line",
     "Record",
+    "as_bytes",
     "coverage_line",
     "default_path",
     "exchange_lines",
@@ -157,7 +159,10 @@ def file_line(
 
 
 def coverage_line(subject: str, coverage: Coverage) -> Line:
-    """Which kinds, words and fields of the schemas a conversation has shown; with no subject, a whole run."""
+    """Which kinds, words and fields of the schemas a conversation has shown; with no subject, a whole run.
+
+    Of a conversation a record keeps what none before it has shown, so that a run that is cut off tells too.
+    """
     return {"type": "coverage", "subject": subject, **coverage.to_json()}
 
 
@@ -249,20 +254,38 @@ def default_path(command: str) -> Path:
     return Path(".gemini-conformance") / f"{command}-{stamp}Z.ndjson"
 
 
-class Record:
-    """A record while it is written. A folder that cannot be written to is told once, and the run goes on."""
+def as_bytes(line: Line) -> bytes:
+    """Give a line as it stands in the file."""
+    return json.dumps(line, ensure_ascii=True).encode() + b"\n"
 
-    def __init__(self, path: Path | None, header: Line) -> None:
+
+class Record:
+    """A record while it is written. A folder that cannot be written to is told once, and the run goes on.
+
+    before: lines of an earlier record, with which this one begins. They take the place of what was there at
+        once, or not at all.
+    """
+
+    def __init__(self, path: Path | None, header: Line, *, before: Iterable[Line] | None = None) -> None:
         self.path = path
         self.problem = ""
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
         if path is not None:
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = path.open("w", encoding="utf-8")
+                self._file = self._opened(path, header, before)
             except OSError as error:
                 self.problem = f"no record is kept: {path}: {error.strerror}"
-        self.write(header)
+        if before is None:
+            self.write(header)
+
+    def _opened(self, path: Path, header: Line, before: Iterable[Line] | None) -> IO[bytes]:
+        if before is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("wb")
+        with replacing(path) as file:
+            file.write(as_bytes(header))
+            file.writelines(map(as_bytes, before))
+        return path.open("ab")
 
     def __enter__(self) -> Self:
         return self
@@ -276,7 +299,7 @@ class Record:
         """Add a line and hand it to the disk at once."""
         if self._file is not None:
             try:
-                self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
+                self._file.write(as_bytes(line))
                 self._file.flush()
             except OSError as error:
                 self.problem = f"the record ends early: {self.path}: {error.strerror}"

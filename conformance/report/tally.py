@@ -74,6 +74,7 @@ class Tally:
     fuzzed: what fuzzing did, in all. spent: what endpoints were asked for that are not our own.
     requests: the request of each exchange, for sending it again.
     coverage: which kinds, words and fields of the schemas were shown.
+    idle: nothing of what was selected falls to this part of a run that is shared.
     """
 
     parties: tuple[str, ...] = ("server", "client")
@@ -93,6 +94,7 @@ class Tally:
     losses: Counter[tuple[str, str]] = field(default_factory=Counter)
     requests: dict[tuple[str, int], Any] = field(default_factory=dict)
     coverage: Coverage = field(default_factory=Coverage)
+    idle: bool = False
 
     @classmethod
     def of(cls, lines: Iterable[Line]) -> Self:
@@ -121,6 +123,8 @@ class Tally:
                 self.requests[line["subject"], line["exchange"]] = line["request"]
             case "coverage":
                 self.coverage = self.coverage.merged(Coverage.from_json(line))
+            case "share":
+                self.idle = line["items"] == 0 < line["selected"]
             case "fault":
                 self.faults.append(line["message"])
 
@@ -170,4 +174,4 @@ class Tally:
             return 4
         if outcomes.intersection(_RED) or (strict and (self.drift or outcomes.intersection(_PALE))):
             return 1
-        return 0 if self.judged and 5 not in codes else 5
+        return 0 if (self.judged or self.idle) and 5 not in codes else 5

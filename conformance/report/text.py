@@ -168,7 +168,9 @@ def render_record(header: Line, tally: Tally, exit_code: int, *, verbose: bool =
             little = "no scenario was selected: not enough evidence" if not played else "not enough evidence"
     played = [line for line in played if line["outcome"] != "not-applicable"]
     good = sum(line["outcome"] in ("pass", "warn", "known") for line in played)
-    subjects = f"{good} of {len(played)} {noun}s{name} · seed {header['seed']}"
+    shard = f" · shard {header['shard']}" if "shard" in header else ""
+    shard += ", to which nothing falls" if tally.idle else ""
+    subjects = f"{good} of {len(played)} {noun}s{name} · seed {header['seed']}{shard}"
     total = render_total(tally, subjects=subjects)
     yield total if exit_code != 5 else f"{total} · {little}"
 
@@ -180,7 +182,7 @@ def render_run(tally: Tally, *, verbose: bool) -> Iterator[str]:
     yield from render_drift(tally)
     yield "scenarios"
     by_scenario: dict[str, list[str]] = defaultdict(list)
-    for line in tally.scenarios:
+    for line in sorted(tally.scenarios, key=lambda line: str(line["subject"])):
         name = line["subject"].rpartition("[")[0]
         by_scenario[name].append(f"{line['outcome']} ({line['target']})")
     width = max((len(name) for name in by_scenario), default=0)

@@ -54,6 +54,7 @@ __all__ = [
     "is_loopback",
     "not_played",
     "run_scenario",
+    "subject_of",
     "targets_of",
 ]
 
@@ -259,6 +260,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def subject_of(path: Path, target: str) -> str:
+    """Give the name under which a scenario against a target stands in the record."""
+    return f"{scenario_id(path)}[{target}]"
+
+
 def run_scenario(path: Path, target: str, targets: Targets, forecast: Forecast | None = None) -> list[Line]:
     """Play and judge one scenario; give the lines of the record, the summary first, without the key.
 
@@ -286,7 +292,7 @@ def _redacted(line: Line, secrets: list[str]) -> Line:
 
 
 def _lines(path: Path, target: str, targets: Targets, forecast: Forecast | None) -> list[Line]:
-    subject = f"{scenario_id(path)}[{target}]"
+    subject = subject_of(path, target)
     started = targets.clock.now()
     try:
         scenario = read_scenario(path)
@@ -348,7 +354,7 @@ def forecast_for(path: Path, target: str, options: Options) -> Forecast | None:
 
 def not_played(path: Path, target: str, why: str, forecast: Forecast | None) -> Line:
     """Give the line of a scenario that was left out."""
-    line = _summary(f"{scenario_id(path)}[{target}]", target, path, "not-applicable", why)
+    line = _summary(subject_of(path, target), target, path, "not-applicable", why)
     return line | ({"forecast": forecast.to_json()} if forecast is not None else {})
 
 

@@ -8,7 +8,7 @@
 
 `begin` is what keeps every lane of a driver busy while somebody waits for one case after the other, as pytest
 does. One of which nothing is clear is played again, with more time, twice at most: a busy machine reads late.
-What is to be said of the driver itself, and the coverage, comes last.
+What is to be said of the driver itself comes last.
 
 What fails with cuts at certain places is played without them as well, and what fails with a short time-out
 with a longer one: only what cuts and time-outs are the reason of is blamed on them.
@@ -25,7 +25,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from conformance.contract.coverage import Coverage
 from conformance.errors import TesteeBroken
@@ -123,7 +123,6 @@ class ClientRun:
         self._cuts = cuts or {}
         self._again = again
         self._stage = Stage(seed)
-        self._branches: set[Any] = set()
         self._begun: dict[str, Future[list[Line]]] = {}
         self._numbers = count()
         self._lock = threading.Lock()
@@ -158,8 +157,8 @@ class ClientRun:
         return self._begun[subject_of(subject)].result()
 
     def closing_lines(self) -> list[Line]:
-        """Give the lines that come last: the coverage, and what is to be said of the driver."""
-        return [coverage_line("", Coverage.of(self._branches)), testee_line(self._testee)]
+        """Give the lines that come last: what is to be said of the driver."""
+        return [testee_line(self._testee)]
 
     def _play(self, subject: Subject) -> list[Line]:
         if missing := self._missing(subject):
@@ -180,9 +179,7 @@ class ClientRun:
             lines, branches = played.lines(self._stage.unasked)
             if lines[0]["outcome"] != "inconclusive":
                 break
-        with self._lock:
-            self._branches |= branches
-        return lines
+        return [*lines, coverage_line(subject_of(subject), Coverage.of(branches))]
 
     def _begun_as(self, subject: Subject) -> Played:
         """Begin anew, with a key that no other play has."""

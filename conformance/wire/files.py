@@ -7,10 +7,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from conformance.errors import FileTaken
 
-__all__ = ["write_atomically", "writing_alone"]
+__all__ = ["replacing", "write_atomically", "writing_alone"]
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -22,15 +23,26 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file piece by piece, as `write_atomically` does at once: it is there once the block ends.
+
+    A link stays a link; what is no file, such as /dev/null, cannot be replaced, and is written to.
+    """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file() and not path.is_dir():
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            yield file
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())  # a disk may say only now that it is full
         Path(name).chmod(0o644)
