@@ -136,6 +136,8 @@ def test_faults_are_shrunk(mutant: str, sort: str, requirement: str, most: int) 
 class _TakesAnything:
     """A canned answer to whatever is asked, as mocks give it."""
 
+    ledger = Service(7).ledger
+
     def answer(self, request: Request) -> Answer:
         return json_answer(200, badservers.INTERACTION)
 
