@@ -8,6 +8,7 @@ Plain `nox` is what CI runs: no network beyond the package registry, no key. The
     nox -s mutants
     nox -s "clients(google-genai-3)"
     nox -s matrix
+    nox -s "emulators(aimock)"
     nox -s mutation -- --seed 7
     nox -s rivals
     nox -s fuzz_mutants
@@ -25,6 +26,8 @@ PYTHON = "3.11"
 PINNED = json.loads(Path("tests/clients/pins.json").read_text(encoding="utf-8"))
 """The clients that people use: the name of a bundled driver, exact packages, the file of known failures."""
 KNOWN = Path("tests/clients/known").resolve()
+EMULATORS = json.loads(Path("tests/emulators/pins.json").read_text(encoding="utf-8"))
+"""Emulators and proxies of other people: a name, exact packages."""
 
 nox.options.default_venv_backend = "uv|virtualenv"
 
@@ -132,6 +135,17 @@ def clients(session: nox.Session, pinned: dict[str, Any]) -> None:
     _install(session, pinned["packages"])
     session.run(
         "gemini-conformance", "client", "--testee", pinned["testee"], "--known", known, *session.posargs
+    )
+
+
+@nox.session(python=PYTHON, default=False)
+@nox.parametrize("pinned", [nox.param(one, id=one["name"]) for one in EMULATORS])
+def emulators(session: nox.Session, pinned: dict[str, Any]) -> None:
+    """One emulator and version: it is wrong as it is known to be, and in nothing else. npm's need node."""
+    checkout = str(Path.cwd())
+    _install(session, pinned["packages"])
+    session.run(
+        "python", "-m", "tests.emulators", pinned["name"], *session.posargs, env={"PYTHONPATH": checkout}
     )
 
 

@@ -4,6 +4,8 @@
 
 Strategies know which members belong together, and shrink to the simplest conversation that they can draw. A
 fault may need less than that: here each call, member and item is left out in turn, and the judge asked again.
+What shows another fault beside is not taken: an endpoint that takes a request without a model would have the
+others shown by such requests, and whoever mends it would say that they were wrong.
 """
 
 import time
@@ -24,7 +26,7 @@ def reduced(seen: Seen, world: World, key: str, *, until: float) -> Seen:
     What is found because of how a request was made, and not by the judge, is left as it is: with a member
     less it would be another request.
     """
-    if any(key_of(one) == key for one in world.seen(seen.talk).verdicts):
+    if key in _keys(world.seen(seen.talk)):
         while (smaller := _smaller(seen, world, key, until)) is not None:
             seen = smaller
     return seen
@@ -40,9 +42,13 @@ def _smaller(seen: Seen, world: World, key: str, until: float) -> Seen | None:
         except TargetUnreachable:
             continue
         found = world.seen(talk)
-        if any(key_of(one) == key for one in found.verdicts):
+        if key in _keys(found) <= _keys(seen):
             return found
     return None
+
+
+def _keys(seen: Seen) -> set[str]:
+    return {key_of(one) for one in seen.verdicts}
 
 
 def _candidates(calls: Sequence[ScenarioCall]) -> Iterator[list[ScenarioCall]]:

@@ -153,8 +153,8 @@ def calls_name_declared_functions(trace: Trace) -> Iterator[Verdict]:
                 case {"type": "function_call", "name": str(name)} if name in declared:
                     yield kept(call)
                 case {"type": "function_call", "name": str(name)}:
-                    place = f"/steps/{number}/name"
-                    yield broken(call, place, f"{name!r} is not declared (declared: {', '.join(declared)})")
+                    place, told = f"/steps/{number}/name", ", ".join(map(repr, declared))
+                    yield broken(call, place, f"{name!r} is not declared (declared: {told})")
 
 
 def forced_calls_have_required_arguments(trace: Trace) -> Iterator[Verdict]:

@@ -116,14 +116,13 @@ def models_are_echoed(trace: Trace) -> Iterator[Verdict]:
 
 def tiers_are_echoed(trace: Trace) -> Iterator[Verdict]:
     """A finished interaction tells the service tier that served it (IX-CREATE-020)."""
-    for call, asked, told in _creates(trace):
+    for call, _, told in _creates(trace):
         if told.get("status") not in ("completed", "requires_action", "incomplete") or call.exchange.excerpt:
             continue
         if "service_tier" in told:
             yield kept(call)
         else:
-            tier = asked.get("service_tier", "standard")
-            yield broken(call, "", f"it does not tell its service_tier; {tier!r} applied")
+            yield broken(call, "", "it does not tell its service_tier")
 
 
 def stored_interactions_have_an_id(trace: Trace) -> Iterator[Verdict]:
@@ -218,7 +217,7 @@ def cut_turns_are_incomplete(trace: Trace) -> Iterator[Verdict]:
             case (
                 {"generation_config": {"max_output_tokens": int(limit)}},
                 {"status": str(status), "usage": {"total_output_tokens": int(output)}},
-            ):
+            ) if limit > 0:
                 if status == "completed" and output > limit:
                     yield broken(
                         call, "/status", f"completed after {output} output tokens of at most {limit}"

@@ -42,5 +42,5 @@ def calls_name_declared_servers(trace: Trace) -> Iterator[Verdict]:
                 case str(found) if found in names:
                     yield kept(call)
                 case str(found):
-                    told = ", ".join(map(str, names))
+                    told = ", ".join(map(repr, names))
                     yield broken(call, f"{at}/server_name", f"{found!r} is not declared (declared: {told})")

@@ -78,7 +78,7 @@ def strange_inner_members_are_refused(trace: Trace) -> Iterator[Verdict]:
         for drift in found.drift:
             inner = drift.pointer.count("/") > 1
             if drift.kind == "field" and inner and drift.name.startswith(_PROBE):
-                yield from refusal(call, f"the unknown member {drift.pointer!r}", (400,))
+                yield from refusal(call, f"an unknown member, {drift.pointer!r}", (400,))
                 break
 
 

@@ -476,7 +476,7 @@ def strange_members_are_refused(trace: Trace) -> Iterator[Verdict]:
             continue
         strange = [name for name in call.asked if name in _ELSEWHERE or name.startswith(_PROBE)]
         if strange:
-            yield from refusal(call, f"the unknown member {strange[0]}", (400,))
+            yield from refusal(call, f"an unknown member, {strange[0]!r}", (400,))
 
 
 def is_nobodys_id(name: str | None) -> bool:

@@ -133,6 +133,32 @@ def test_faults_are_shrunk(mutant: str, sort: str, requirement: str, most: int) 
     assert sum(members(call.get("arguments", {})) for call in calls) <= most
 
 
+class _TakesAnything:
+    """A canned answer to whatever is asked, as mocks give it."""
+
+    ledger = Service(7).ledger
+
+    def answer(self, request: Request) -> Answer:
+        return json_answer(200, badservers.INTERACTION)
+
+
+def test_a_right_request_is_not_made_smaller_than_right() -> None:
+    """Also where the endpoint would take it: a request without a model proves nothing about its answer."""
+    with serving(answering=_TakesAnything()) as server:
+        _, lines = fuzz("--target", server.url, "--sort", "requests", "--examples", "200")
+    [call] = scenario(lines, "IX-BG-001")["calls"]
+    assert "input" in call["arguments"]
+    assert {"model", "agent"} & set(call["arguments"])
+
+
+def test_an_unknown_member_is_told_once_whatever_its_name() -> None:
+    """The names are made up, so each would be a finding of its own."""
+    with serving(answering=_TakesAnything()) as server:
+        _, lines = fuzz("--target", server.url, "--sort", "wrong", "--examples", "400")
+    told = [line for line in lines if line["type"] == "verdict" and line["requirement"] == "IX-CREATE-009"]
+    assert len(told) == 1
+
+
 class _Moody:
     """Breaks every so many answers, whatever was asked."""
 

@@ -75,6 +75,14 @@ def test_revisions_are_compared_by_their_class_of_status(first: int, second: int
     assert outcomes("IX-REV-006", "access", *statuses) == found
 
 
+@pytest.mark.parametrize(("limit", "found"), [(10, ["warn"]), (0, []), (-1, [])])
+def test_a_limit_that_is_none_cuts_nothing(limit: int, found: list[str]) -> None:
+    """What is wrong with it is said of the request."""
+    asked = put("/0/request/body/generation_config/max_output_tokens", limit)
+
+    assert outcomes("IX-CREATE-026", "thinking", asked) == found
+
+
 def test_a_stream_need_not_tell_its_environment() -> None:
     """Its snapshots are not documented to."""
     asked = added("/0/request/body/environment", "env_miniature")

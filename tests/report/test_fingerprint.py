@@ -43,6 +43,7 @@ SAID = sorted(
         ("no call step has the id 'x0' (ids: k3q9w2zt, b2, c3)", "no call step has the id … (ids: #)"),
         ("updated 2026-06-02T09:14:59Z is 1.5 s late.", "updated # is # s late."),
         ("step 1 is not open (open: none)", "step # is not open (open: none)"),
+        ("'a' is not declared (declared: 'b', 'c')", "… is not declared (declared: …)"),
         ('expected a string, found "a very long te…"', "expected a string, found …"),
         ("the user is told 'never closed", "the user is told …"),
         ("two\n lines", "two lines"),
