@@ -1,6 +1,10 @@
-"""`gemini-conformance record`: the cassettes of scenarios."""
+"""`gemini-conformance record`: the cassettes of scenarios, recorded first or again."""
 
 import argparse
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
 from conformance.commands.shared import (
     add_scenario_paths,
@@ -10,10 +14,17 @@ from conformance.commands.shared import (
     target_options,
 )
 from conformance.errors import ConformanceError, UsageRefused
+from conformance.report.drift import counted
+from conformance.report.text import printable
 from conformance.scenario.recording import Wishes, record_scenario, refuse_the_package
+from conformance.scenario.refresh import ENDS_ALL, Refreshed, refresh_scenario
 from conformance.scenario.running import Targets
+from conformance.scenario.scenario import scenario_id
 
 __all__ = ["add_arguments", "run"]
+
+_WORST_FIRST = (3, 2, 4, 1, 5, 0)
+_OF_REFRESH = ("dry_run", "strict", "closed", "verbose")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +44,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write a recording that breaks the contract too, with what is wrong in its provenance",
     )
+    parser.add_argument(
+        "--refresh",
+        action="store_true",
+        help="record again, and tell what differs from the cassettes in shape or in content alone",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="with --refresh: compare, and write nothing")
+    parser.add_argument("--strict", action="store_true", help="with --refresh: another shape is exit code 1")
+    parser.add_argument(
+        "--closed", action="store_true", help="with --refresh: what the contract does not know is exit code 1"
+    )
+    parser.add_argument(
+        "--verbose", "-v", action="store_true", help="with --refresh: show other contents too"
+    )
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="what --refresh prints; default: text"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,18 +68,70 @@ def run(options: argparse.Namespace) -> int:
         raise UsageRefused(
             "a cassette cannot be recorded from cassettes", "Use --target embedded, live or a URL."
         )
+    _refuse_options(options)
     asked = target_options(options, (options.target,))
     files = scenario_files(options.paths)
-    refuse_the_package(files, options.to)
-    targets = Targets(asked)
+    if not options.dry_run:
+        refuse_the_package(files, options.to)
     wishes = Wishes(options.to, options.shorten, options.hide_ids, options.even_if_wrong)
-    codes = [0]
+    targets = Targets(asked)
     try:
-        for file in files:
-            try:
-                print(record_scenario(file, options.target, targets, wishes))
-            except ConformanceError as error:
-                codes.append(complain(error))
+        return (_refresh if options.refresh else _record)(options, files, targets, wishes)
     finally:
         targets.close()
+
+
+def _refuse_options(options: argparse.Namespace) -> None:
+    if options.refresh:
+        return
+    given = [f"--{name.replace('_', '-')}" for name in _OF_REFRESH if getattr(options, name)]
+    given += ["--format"] if options.format != "text" else []
+    if given:
+        raise UsageRefused(f"{given[0]} makes sense with --refresh alone", "Add --refresh, or leave it out.")
+
+
+def _record(options: argparse.Namespace, files: Sequence[Path], targets: Targets, wishes: Wishes) -> int:
+    codes = [0]
+    for file in files:
+        try:
+            print(record_scenario(file, options.target, targets, wishes))
+        except ConformanceError as error:
+            codes.append(complain(error))
     return max(codes)
+
+
+def _refresh(options: argparse.Namespace, files: Sequence[Path], targets: Targets, wishes: Wishes) -> int:
+    """Refresh each scenario; an empty budget, a refused key or a busy endpoint ends it for all."""
+    done: list[Refreshed] = []
+    left = list(files)
+    while left:
+        one = refresh_scenario(left.pop(0), options.target, targets, wishes, dry_run=options.dry_run)
+        done.append(one)
+        if options.format == "text":
+            print("\n".join(map(printable, one.lines(verbose=options.verbose))), flush=True)
+        if isinstance(one.error, ENDS_ALL):
+            break
+    code = _exit_code(done, options)
+    names = [scenario_id(file) for file in left]
+    if options.format == "json":
+        rows = [one.to_json() for one in done]
+        print(json.dumps({"scenarios": rows, "not_refreshed": names, "exit_code": code}, indent=2))
+    else:
+        print("\n".join(_total(done, names)))
+    return code
+
+
+def _exit_code(done: Sequence[Refreshed], options: argparse.Namespace) -> int:
+    codes = {one.exit_code(strict=options.strict, closed=options.closed) for one in done}
+    if all(one.skipped or one.unsure or one.error for one in done):
+        codes.add(5)
+    return next(code for code in _WORST_FIRST if code in codes)
+
+
+def _total(done: Sequence[Refreshed], left: Sequence[str]) -> list[str]:
+    counts = Counter(one.outcome for one in done)
+    told = [", ".join([counted(len(done), "scenario"), *(f"{n} {what}" for what, n in counts.items())])]
+    told[0] += f"; {counted(sum(one.written for one in done), 'cassette')} written"
+    if left:
+        told.append(f"not refreshed: {', '.join(left)}")
+    return told

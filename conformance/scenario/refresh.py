@@ -1,0 +1,211 @@
+"""Recording a scenario again: how that differs from its cassette, and whether it takes its place.
+
+    refreshed = refresh_scenario(path, "live", targets, Wishes("tapes"))
+    refreshed.headline, list(refreshed.lines())
+
+A cassette gives way to a recording that keeps the contract and in which all was as the scenario expects.
+Whatever else happens, it stays as it was, and why is told in a sentence.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any, Final
+
+from conformance.errors import (
+    BudgetSpent,
+    CassetteBroken,
+    ConformanceError,
+    KeyRefused,
+    TargetBusy,
+    TargetUnreachable,
+)
+from conformance.report.drift import Comparison, compare
+from conformance.scenario.recording import (
+    Recording,
+    Wishes,
+    play_scenario,
+    recorded,
+    refuse_half,
+    writing_cassette,
+)
+from conformance.scenario.running import Targets, cassette_path
+from conformance.scenario.scenario import read_scenario, scenario_id
+from conformance.wire.cassette import EDITED, read_cassette
+from conformance.wire.exchange import Exchange
+from conformance.wire.redaction import redact, redact_text
+from conformance.wire.trace import Trace
+
+__all__ = ["ENDS_ALL", "Refreshed", "refresh_scenario"]
+
+ENDS_ALL: Final = (BudgetSpent, TargetBusy, KeyRefused)
+"""After these no other scenario has a chance either."""
+_KEPT = "kept the old one"
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What came of one scenario.
+
+    note: why the cassette is not written, or is a new one; empty when there is nothing to say.
+    comparison: with the cassette that was there; None when there was none, or nothing was recorded.
+    header: what else was different, such as the server.
+    written: whether the cassette is another one now.
+    unsure: the recording tells nothing, since a model did not do as the scenario expects.
+    skipped: nothing was sent.
+    error: what stopped it.
+    """
+
+    scenario: str
+    note: str = ""
+    comparison: Comparison | None = None
+    header: str = ""
+    written: bool = False
+    unsure: bool = False
+    skipped: bool = False
+    error: ConformanceError | None = None
+
+    def exit_code(self, *, strict: bool, closed: bool) -> int:
+        """The exit code of this one: drift is none, unless it is asked for."""
+        if self.error is not None:
+            return self.error.exit_code
+        found = self.comparison
+        drifted = found is not None and bool(found.shape or found.warned)
+        if (strict and (drifted or self.unsure)) or (closed and found is not None and found.unknown):
+            return 1
+        return 0
+
+    @property
+    def outcome(self) -> str:
+        """What came of it, in a word or two that can be counted."""
+        if self.skipped:
+            return "not sent"
+        if self.error is not None or self.unsure:
+            return "not refreshed"
+        return self.comparison.headline.partition(":")[0].partition(" (")[0] if self.comparison else "new"
+
+    @property
+    def headline(self) -> str:
+        """The whole in one line."""
+        told = self.comparison.headline if self.comparison is not None else ""
+        return f"{self.scenario}: {'; '.join(filter(None, (told, self.note)))}"
+
+    def lines(self, *, verbose: bool = False) -> Iterator[str]:
+        """Give the line and the diff below it."""
+        yield self.headline
+        found = self.comparison
+        if found is None or not (found.differences or found.verdicts):
+            return
+        below = list(found.lines(verbose=verbose))
+        if below and self.header:
+            yield f"    {self.header}"
+        yield from (f"    {line}" for line in below)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON."""
+        told = self.comparison.to_json() if self.comparison is not None else {}
+        return {
+            "scenario": self.scenario,
+            "outcome": self.outcome,
+            "note": self.note,
+            "header": self.header,
+            "written": self.written,
+            **told,
+        }
+
+
+def refresh_scenario(
+    path: Path, target: str, targets: Targets, wishes: Wishes, *, dry_run: bool = False
+) -> Refreshed:
+    """Record a scenario again and compare; write the cassette where it may be written, unless `dry_run`.
+
+    Whatever stops it is in what is given, so that the others can go on.
+    """
+    name, to = scenario_id(path), cassette_path(path, wishes.folder_to)
+    try:
+        scenario = read_scenario(path)
+        if scenario.only and target not in scenario.only:
+            note = f"left as it is: it makes sense for {' and '.join(scenario.only)} alone"
+            return Refreshed(name, note, skipped=True)
+        if dry_run and not to.exists():
+            return Refreshed(name, "no cassette yet: it would be recorded", skipped=True)
+        with nullcontext() if dry_run else writing_cassette(to):
+            before, note = _before(to)
+            played = play_scenario(path, target, targets)
+            recording = recorded(played, to, target, targets, wishes)
+            result = Refreshed(name, note)
+            if before is not None:
+                result = _compared(result, *before, recording)
+            return _decided(result, recording, wishes, dry_run=dry_run)
+    except ConformanceError as error:
+        kept = _KEPT if to.exists() else "nothing recorded"
+        return Refreshed(name, f"{kept}: {redact_text(str(error), _secrets(targets, target))}", error=error)
+
+
+def _secrets(targets: Targets, target: str) -> list[str]:
+    with suppress(ConformanceError):
+        return [targets.key(target, "")]
+    return []
+
+
+def _before(to: Path) -> tuple[tuple[list[Exchange], Mapping[str, Any]] | None, str]:
+    """Read the cassette that is there; say why there is none to compare with."""
+    if not to.exists():
+        return None, "no cassette before: recorded anew"
+    try:
+        return read_cassette(to), ""
+    except CassetteBroken as error:
+        return None, f"recorded anew, since the old cassette cannot be read: {error.problem}"
+
+
+def _compared(
+    result: Refreshed, exchanges: list[Exchange], told: Mapping[str, Any], recording: Recording
+) -> Refreshed:
+    """Compare with what the cassette holds, which is read as if it had just been played."""
+    names = chain((call.name for call in recording.played.scenario.calls), repeat(""))
+    old = [
+        replace(redact(exchange, recording.secrets), name=name, witnessed=bool(told))
+        for exchange, name in zip(exchanges, names, strict=False)
+    ]
+    new = Trace.of(recording.exchanges, result.scenario)
+    return replace(
+        result,
+        comparison=compare(Trace.of(old, result.scenario), new),
+        header=_header(told, recording.provenance),
+    )
+
+
+def _header(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say what was another one when the cassette was recorded: above all the server."""
+    told = []
+    if was.get("origin") != now["origin"]:
+        origin = was.get("origin", "nobody knows where")
+        told.append(f"two servers are compared: recorded from {origin}, now from {now['origin']}")
+    if was.get("api_version", now["api_version"]) != now["api_version"]:
+        told.append(f"recorded with {was['api_version']}, now with {now['api_version']}")
+    if was.get("edited"):
+        told.append(EDITED)
+    return "; ".join(told)
+
+
+def _decided(result: Refreshed, recording: Recording, wishes: Wishes, *, dry_run: bool) -> Refreshed:
+    """Write the recording, or say why the old one is kept."""
+    played, old = recording.played, result.comparison is not None
+    stopped = redact_text(played.stopped, recording.secrets)
+    unmet = "; ".join(filter(None, (recording.unmet, stopped)))
+    if unmet and old and not played.unreachable:
+        return replace(result, note=f"not as expected: {_KEPT} ({unmet})", unsure=True)
+    try:
+        refuse_half(played, recording.secrets)
+        recording.refuse_wrong(even_if_wrong=wishes.even_if_wrong)
+        written = not dry_run and recording.write()
+    except ConformanceError as error:
+        told = redact_text(str(error), recording.secrets)
+        kept = _KEPT if old else "nothing recorded"
+        fault = TargetUnreachable(recording.provenance["origin"], stopped) if played.unreachable else error
+        return replace(result, note=f"{kept}: {told}", error=fault)
+    notes = [result.note, f"not as expected: {unmet}" if unmet else ""]
+    notes += [f"it breaks {'; '.join(recording.wrong)}"] if recording.wrong else []
+    return replace(result, note="; ".join(filter(None, notes)), written=written)
