@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from conformance.commands.shared import (
@@ -117,7 +117,7 @@ def _refresh(options: argparse.Namespace, files: Sequence[Path], targets: Target
         rows = [one.to_json() for one in done]
         print(json.dumps({"scenarios": rows, "not_refreshed": names, "exit_code": code}, indent=2))
     else:
-        print("\n".join(_total(done, names)))
+        print("\n".join(map(printable, _total(done, names))))
     return code
 
 
@@ -128,10 +128,15 @@ def _exit_code(done: Sequence[Refreshed], options: argparse.Namespace) -> int:
     return next(code for code in _WORST_FIRST if code in codes)
 
 
-def _total(done: Sequence[Refreshed], left: Sequence[str]) -> list[str]:
+def _total(done: Sequence[Refreshed], left: Sequence[str]) -> Iterator[str]:
+    """Give what several scenarios show alike, how many there were, and those that nobody came to."""
+    shared = Counter(name for one in done if one.comparison is not None for name in one.comparison.named)
+    for name, times in shared.most_common():
+        if times > 1:
+            yield f"in {times} scenarios: {' '.join(name.split())}"
     counts = Counter(one.outcome for one in done)
-    told = [", ".join([counted(len(done), "scenario"), *(f"{n} {what}" for what, n in counts.items())])]
-    told[0] += f"; {counted(sum(one.written for one in done), 'cassette')} written"
+    written = counted(sum(one.written for one in done), "cassette")
+    told = ", ".join(f"{times} {outcome}" for outcome, times in counts.items())
+    yield f"{counted(len(done), 'scenario')}: {told}; {written} written"
     if left:
-        told.append(f"not refreshed: {', '.join(left)}")
-    return told
+        yield f"not refreshed: {', '.join(left)}"

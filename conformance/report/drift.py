@@ -17,7 +17,7 @@ from typing import Any, Final
 from conformance.contract.openapi import Difference, touched_requirements
 from conformance.contract.openapi.differences import DifferenceKind
 from conformance.judge.judge import judge
-from conformance.judge.verdict import Outcome, Report
+from conformance.judge.verdict import OUTCOMES, Outcome, Report
 from conformance.wire.drift import KINDS, Drifted, DriftKind, differences
 from conformance.wire.trace import Trace
 
@@ -25,6 +25,10 @@ __all__ = ["Comparison", "OtherVerdict", "compare", "counted", "touched"]
 
 _TOUCHED = 6  # requirements on one line
 _PLURALS: Final = {"chunk": "other chunks", "byte": "other bytes"}
+_NAMED: Final = frozenset(
+    {"changed type", "new kind", "gone kind", "new event", "gone event", "new word", "other order"}
+)
+"""Of these the place alone does not tell what it is."""
 _AS_IN_A_CONTRACT: dict[DriftKind, DifferenceKind] = {
     "new field": "field",
     "gone field": "field",
@@ -87,6 +91,11 @@ class Comparison:
         return tuple(one for one in self.differences if one.kind == "asked otherwise")
 
     @property
+    def named(self) -> list[str]:
+        """What programs may break by, each thing once, as a word or two and its place."""
+        return [_named(group[0]) for group in _grouped(self.shape)]
+
+    @property
     def headline(self) -> str:
         """The comparison in a few words."""
         content = _content(self.differences)
@@ -104,8 +113,9 @@ class Comparison:
         shown = [*self.shape, *(one for one in self.differences if verbose and one.kind == "content")]
         for group in _grouped(shown):
             yield from _diff(group)
-        for verdict in self.verdicts:
-            yield f"requirement    {verdict.requirement} {verdict.said}"
+        for said in dict.fromkeys(verdict.said for verdict in self.verdicts):
+            names = [verdict.requirement for verdict in self.verdicts if verdict.said == said]
+            yield f"{'requirement' if len(names) == 1 else 'requirements':<14} {', '.join(names)} {said}"
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
@@ -126,13 +136,14 @@ def compare(old: Trace, new: Trace) -> Comparison:
 
 
 def _verdicts(old: Report, new: Report) -> Iterator[OtherVerdict]:
+    """Give the requirements that are judged otherwise, the worst first."""
     was, now = old.outcomes(), new.outcomes()
     messages: dict[str, str] = {}
     for verdict in new.findings:
         messages.setdefault(verdict.requirement, verdict.message)
-    for name in sorted({*was, *now}):
-        if was.get(name) != now.get(name):
-            yield OtherVerdict(name, was.get(name), now.get(name), messages.get(name, ""))
+    other = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
+    for name in sorted(other, key=lambda name: OUTCOMES.index(now.get(name, "excluded"))):
+        yield OtherVerdict(name, was.get(name), now.get(name), messages.get(name, ""))
 
 
 def touched(one: Drifted) -> list[str]:
@@ -166,17 +177,18 @@ def _grouped(found: Sequence[Drifted]) -> list[list[Drifted]]:
     return sorted(groups.values(), key=lambda group: KINDS.index(group[0].kind))
 
 
+def _named(one: Drifted) -> str:
+    named = one.kind in _NAMED and one.name != one.place
+    return f"{one.kind:<14} {one.place}{f': {one.name}' if named else ''}"
+
+
 def _diff(group: Sequence[Drifted]) -> Iterator[str]:
     first = group[0]
-    told = [first.place]
-    if first.kind in ("changed type", "new kind", "gone kind", "new event", "gone event"):
-        told[0] += f": {first.name}"
     times = sum(one.count for one in group)
     exchanges = sorted({one.exchange for one in group})
     where = f"exchange{'s' if len(exchanges) > 1 else ''} {', '.join(map(str, exchanges))}"
-    told.append(f"{counted(times, 'time')} in {where}")
-    told += [first.contract] if first.contract else []
-    yield f"{first.kind:<14} {', '.join(told)}"
+    told = [_named(first), f"{counted(times, 'time')} in {where}", first.contract]
+    yield ", ".join(filter(None, told))
     yield from (f"    {mark} {text}" for mark, text in (("-", first.old), ("+", first.new)) if text)
     if names := touched(first):
         more = f", and {len(names) - _TOUCHED} more" if len(names) > _TOUCHED else ""

@@ -43,6 +43,7 @@ __all__ = ["ENDS_ALL", "Refreshed", "refresh_scenario"]
 ENDS_ALL: Final = (BudgetSpent, TargetBusy, KeyRefused)
 """After these no other scenario has a chance either."""
 _KEPT = "kept the old one"
+_NOTHING = "nothing recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Refreshed:
     scenario: str
     note: str = ""
     comparison: Comparison | None = None
-    header: str = ""
+    header: tuple[str, ...] = ()
     written: bool = False
     unsure: bool = False
     skipped: bool = False
@@ -99,9 +100,7 @@ class Refreshed:
         if found is None or not (found.differences or found.verdicts):
             return
         below = list(found.lines(verbose=verbose))
-        if below and self.header:
-            yield f"    {self.header}"
-        yield from (f"    {line}" for line in below)
+        yield from (f"    {line}" for line in [*(self.header if below else ()), *below])
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
@@ -110,7 +109,7 @@ class Refreshed:
             "scenario": self.scenario,
             "outcome": self.outcome,
             "note": self.note,
-            "header": self.header,
+            "header": list(self.header),
             "written": self.written,
             **told,
         }
@@ -140,7 +139,7 @@ def refresh_scenario(
                 result = _compared(result, *before, recording)
             return _decided(result, recording, wishes, dry_run=dry_run)
     except ConformanceError as error:
-        kept = _KEPT if to.exists() else "nothing recorded"
+        kept = _KEPT if to.exists() else _NOTHING
         return Refreshed(name, f"{kept}: {redact_text(str(error), _secrets(targets, target))}", error=error)
 
 
@@ -163,12 +162,14 @@ def _before(to: Path) -> tuple[tuple[list[Exchange], Mapping[str, Any]] | None, 
 def _compared(
     result: Refreshed, exchanges: list[Exchange], told: Mapping[str, Any], recording: Recording
 ) -> Refreshed:
-    """Compare with what the cassette holds, which is read as if it had just been played."""
+    """Compare with what the cassette holds, as far as the scenario was played, as if that were new too."""
     names = chain((call.name for call in recording.played.scenario.calls), repeat(""))
     old = [
         replace(redact(exchange, recording.secrets), name=name, witnessed=bool(told))
         for exchange, name in zip(exchanges, names, strict=False)
     ]
+    if recording.played.stopped:
+        old = old[: len(recording.exchanges)]
     new = Trace.of(recording.exchanges, result.scenario)
     return replace(
         result,
@@ -177,17 +178,14 @@ def _compared(
     )
 
 
-def _header(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def _header(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
     """Say what was another one when the cassette was recorded: above all the server."""
     told = []
     if was.get("origin") != now["origin"]:
-        origin = was.get("origin", "nobody knows where")
-        told.append(f"two servers are compared: recorded from {origin}, now from {now['origin']}")
+        told = ["two servers are compared", f"--- {was.get('origin', 'unknown')}", f"+++ {now['origin']}"]
     if was.get("api_version", now["api_version"]) != now["api_version"]:
-        told.append(f"recorded with {was['api_version']}, now with {now['api_version']}")
-    if was.get("edited"):
-        told.append(EDITED)
-    return "; ".join(told)
+        told.append(f"two versions are compared: {was['api_version']}, and now {now['api_version']}")
+    return (*told, EDITED) if was.get("edited") else tuple(told)
 
 
 def _decided(result: Refreshed, recording: Recording, wishes: Wishes, *, dry_run: bool) -> Refreshed:
@@ -195,17 +193,18 @@ def _decided(result: Refreshed, recording: Recording, wishes: Wishes, *, dry_run
     played, old = recording.played, result.comparison is not None
     stopped = redact_text(played.stopped, recording.secrets)
     unmet = "; ".join(filter(None, (recording.unmet, stopped)))
-    if unmet and old and not played.unreachable:
-        return replace(result, note=f"not as expected: {_KEPT} ({unmet})", unsure=True)
     try:
-        refuse_half(played, recording.secrets)
+        if played.unreachable:
+            raise TargetUnreachable(recording.provenance["origin"], f"answers no more, {stopped}")
+        if not (unmet and old):
+            refuse_half(played, recording.secrets)
         recording.refuse_wrong(even_if_wrong=wishes.even_if_wrong)
+        if unmet and old:
+            return replace(result, note=f"not as expected: {_KEPT} ({unmet})", unsure=True)
         written = not dry_run and recording.write()
     except ConformanceError as error:
-        told = redact_text(str(error), recording.secrets)
-        kept = _KEPT if old else "nothing recorded"
-        fault = TargetUnreachable(recording.provenance["origin"], stopped) if played.unreachable else error
-        return replace(result, note=f"{kept}: {told}", error=fault)
+        told = redact_text(str(error).removeprefix(f"{recording.file} is not written: "), recording.secrets)
+        return replace(result, note=f"{_KEPT if old else _NOTHING}: {told}", error=error)
     notes = [result.note, f"not as expected: {unmet}" if unmet else ""]
     notes += [f"it breaks {'; '.join(recording.wrong)}"] if recording.wrong else []
     return replace(result, note="; ".join(filter(None, notes)), written=written)

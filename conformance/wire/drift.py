@@ -38,6 +38,9 @@ DriftKind: TypeAlias = Literal[
 ]
 KINDS: tuple[DriftKind, ...] = get_args(DriftKind)
 UNKNOWN: Final = "unknown to the contract"
+_KNOWN = "known to the contract"
+_OPTIONAL = "the contract lets it be absent"
+_REQUIRED = "the contract requires it"
 _NEW: Mapping[Aspect, DriftKind] = {"field": "new field", "kind": "new kind", "word": "new word"}
 _GONE: Mapping[Aspect, DriftKind] = {"field": "gone field", "kind": "gone kind"}
 _NO_SHAPE = ("content", "asked otherwise")
@@ -133,7 +136,7 @@ class _Pair:
             yield self._drifted("the body", "changed type", new.form, old.form, new.form)
             return
         found = [*self._events(old, new), *self._places(old.places, new.places), *self._contents(old, new)]
-        if not found and _body(self.before) != _body(self.after):
+        if not found and old.status == new.status and _body(self.before) != _body(self.after):
             found = [self._drifted("the body", "content", "byte", "", "")]
         yield from found
 
@@ -157,9 +160,9 @@ class _Pair:
             if common != [name for name in now if name in was]:
                 yield self._drifted(what, "other order", what, ", ".join(was), ", ".join(now))
         for phrase in sorted(old.oddities - new.oddities):
-            yield self._drifted("events", "other order", phrase, phrase, "")
+            yield self._drifted("events", "other order", f"no more {phrase}", "", "")
         for phrase in sorted(new.oddities - old.oddities):
-            yield self._drifted("events", "other order", phrase, "", phrase)
+            yield self._drifted("events", "other order", phrase, "", "")
 
     def _places(self, old: Mapping[Way, Seen], new: Mapping[Way, Seen]) -> Iterator[Drifted]:
         for way, seen in new.items():
@@ -201,14 +204,14 @@ class _Pair:
                     was,
                     _sample(new.samples[aspect, name]),
                     count=new.of(aspect)[name],
-                    contract=UNKNOWN if (aspect, name) in new.unknown else "",
+                    contract=UNKNOWN if (aspect, name) in new.unknown else _KNOWN,
                     way=_below(way, aspect, name),
                 )
 
     def _less(self, way: Way, aspect: Aspect, old: Seen, new: Seen) -> Iterator[Drifted]:
         for name in old.of(aspect):
             if name not in new.of(aspect) and (aspect == "field" or new.of(aspect)):
-                contract = "the contract requires it" if name in old.required else ""
+                contract = _REQUIRED if name in old.required else _OPTIONAL if aspect == "field" else ""
                 yield self._drifted(
                     _place(way, aspect, name),
                     _GONE[aspect],
@@ -245,7 +248,7 @@ class _Pair:
             count = len(old.words) - len(new.words)
             yield self._drifted(displayed(way), "content", "word", *told, count=count, way=way)
         was, now = (Counter(_text(leaf.value) for leaf in seen.leaves) for seen in (old, new))
-        if was != now and was and now:
+        if was != now and was and now and _types(old) == _types(new):
             one, other = was - now, now - was
             yield self._drifted(
                 displayed(way),

@@ -170,13 +170,14 @@ def _oddities(stream: Stream) -> Iterator[str]:
     """Tell what order no stream should have, of whichever kinds of events."""
     open_steps: set[Any] = set()
     stopped: set[Any] = set()
-    over = False
+    end = ""
     for number, event in enumerate(stream.events):
-        if over and not event.is_done:
-            yield f"{event.type} after the end"
+        if end and not event.is_done:
+            yield f"events after {end}"
         if event.type == "interaction.created" and number and not stream.resumed:
             yield "interaction.created is not the first"
-        over = over or event.type in ("interaction.completed", "error")
+        if event.type in ("interaction.completed", "error"):
+            end = end or event.type
         index = event.json.get("index") if isinstance(event.json, dict) else None
         if not isinstance(index, int):
             continue
@@ -189,7 +190,7 @@ def _oddities(stream: Stream) -> Iterator[str]:
         elif event.type == "step.stop":
             open_steps.discard(index)
             stopped.add(index)
-    if open_steps and over:
+    if open_steps and end:
         yield "a step does not stop"
 
 
