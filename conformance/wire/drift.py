@@ -166,14 +166,18 @@ class _Pair:
 
     def _places(self, old: Mapping[Way, Seen], new: Mapping[Way, Seen]) -> Iterator[Drifted]:
         for way, seen in new.items():
-            if way in old:
-                yield from self._types(way, old[way], seen)
-                yield from self._more(way, "field", old[way], seen)
-                yield from self._less(way, "field", old[way], seen)
-                if not (len(way) == 1 and way[0].endswith(".stream")):  # these are its events
-                    yield from self._more(way, "kind", old[way], seen)
-                    yield from self._less(way, "kind", old[way], seen)
-                yield from self._more(way, "word", old[way], seen)
+            if way not in old:
+                continue
+            yield from self._types(way, old[way], seen)
+            if seen.types and not seen.types.keys() & old[way].types.keys():
+                continue
+            aspects: tuple[Aspect, ...] = ("field", "kind", "word")
+            if len(way) == 1 and way[0].endswith(".stream"):  # its kinds are its events
+                aspects = ("field", "word")
+            for aspect in aspects:
+                yield from self._more(way, aspect, old[way], seen)
+            for aspect in aspects[:-1]:
+                yield from self._less(way, aspect, old[way], seen)
 
     def _types(self, way: Way, old: Seen, new: Seen) -> Iterator[Drifted]:
         was, now = _types(old), _types(new)

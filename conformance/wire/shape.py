@@ -41,6 +41,8 @@ _TYPES: dict[type, str] = {
     float: "number",
     type(None): "null",
 }
+_REPEATED = (("[step.delta]",), ("[interaction.status_update]",))
+"""Events that come as often as it pleases the service; what they repeat counts once."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*")
 
 
@@ -217,6 +219,8 @@ class _Walk:
                 pieces = [leaf.value for leaf in seen.leaves if isinstance(leaf.value, str)]
                 self.chunks += map(len, pieces)
                 seen.leaves = [Leaf("text", "".join(pieces))] if pieces else []
+            elif way[:1] == (root,) and way[1:2] in _REPEATED:
+                seen.leaves = _each_once(seen.leaves)
 
     def _value(self, way: Way, path: Path, value: Any, values: Values) -> None:
         """Take a value; `values` are its schemas, none where the contract knows nothing of the place."""
@@ -256,6 +260,10 @@ class _Walk:
             else:
                 seen.take("field", name, item, unknown=pointer((path, name)) in self._unknown)
                 self._value((*way, f".{name}"), (path, name), item, described.members.get(name, ()))
+
+
+def _each_once(leaves: Sequence[Leaf]) -> list[Leaf]:
+    return list({repr(leaf): leaf for leaf in leaves}.values())
 
 
 @dataclass(frozen=True, slots=True)
