@@ -2,8 +2,9 @@
 
 import argparse
 import json
+import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from conformance.commands.shared import (
@@ -91,13 +92,17 @@ def _refuse_options(options: argparse.Namespace) -> None:
 
 
 def _record(options: argparse.Namespace, files: Sequence[Path], targets: Targets, wishes: Wishes) -> int:
-    codes = [0]
-    for file in files:
+    codes = {0}
+    for number, file in enumerate(files):
         try:
             print(record_scenario(file, options.target, targets, wishes))
         except ConformanceError as error:
-            codes.append(complain(error))
-    return max(codes)
+            codes.add(complain(error))
+            if isinstance(error, ENDS_ALL):
+                left = ", ".join(scenario_id(file) for file in files[number:])
+                print(f"not recorded: {printable(left)}", file=sys.stderr)
+                break
+    return _worst(codes)
 
 
 def _refresh(options: argparse.Namespace, files: Sequence[Path], targets: Targets, wishes: Wishes) -> int:
@@ -125,6 +130,11 @@ def _exit_code(done: Sequence[Refreshed], options: argparse.Namespace) -> int:
     codes = {one.exit_code(strict=options.strict, closed=options.closed) for one in done}
     if all(one.skipped or one.unsure or one.error for one in done):
         codes.add(5)
+    return _worst(codes)
+
+
+def _worst(codes: Collection[int]) -> int:
+    """Give the exit code that takes precedence."""
     return next(code for code in _WORST_FIRST if code in codes)
 
 

@@ -16,6 +16,7 @@ from conformance.wire.trace import ABSENT, UNREADABLE, Call, Trace
 
 __all__ = ["address", "asked_otherwise"]
 
+_DEEPEST = 100  # what is nested deeper means nothing to anybody
 _SCALARS = (str, int, float)  # what is unreadable is none
 
 
@@ -64,6 +65,8 @@ def _answered(trace: Trace, call: Call) -> set[str]:
 
 def _leaves(at: str, value: Any) -> Iterator[tuple[str, Any]]:
     match value:
+        case dict() | list() if at.count("/") > _DEEPEST:
+            return
         case dict():
             for name, item in value.items():
                 yield from _leaves(f"{at}/{name}", item)

@@ -111,16 +111,7 @@ class _Pair:
 
     def _drifted(self, place: str, kind: DriftKind, name: str, old: Any, new: Any, **more: Any) -> Drifted:
         was, now = (value if isinstance(value, str) else _sample(value) for value in (old, new))
-        return Drifted(
-            self.after.position,
-            _name(self.after),
-            place,
-            kind,
-            name,
-            was,
-            now,
-            **more,
-        )
+        return Drifted(self.after.position, _name(self.after), place, kind, name, was, now, **more)
 
     def differences(self) -> Iterator[Drifted]:
         """Give the differences of the requests, of the heads, of the events, and of the bodies."""
@@ -192,7 +183,8 @@ class _Pair:
                 f"{types[1]} instead of {types[0]}",
                 _sample(_of_type(old, gone)),
                 _sample(_of_type(new, changed)),
-                count=new.types.total(),
+                count=sum(new.types[name] for name in new.types if name not in old.types)
+                or new.types.total(),
                 contract="the contract does not allow it" if wrong else "",
                 way=way,
             )
@@ -299,7 +291,10 @@ def _below(way: Way, aspect: Aspect, name: str) -> Way:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+    try:
+        return json.dumps(value, sort_keys=True)
+    except RecursionError:
+        return "nested too deeply to be shown"
 
 
 def _short(text: str) -> str:

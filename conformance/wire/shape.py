@@ -41,6 +41,8 @@ _TYPES: dict[type, str] = {
     float: "number",
     type(None): "null",
 }
+_DEEPEST = 100
+"""Segments of a way: no answer that means anything is deeper, and what is counts as one value."""
 _REPEATED = (("[step.delta]",), ("[interaction.status_update]",))
 """Events that come as often as it pleases the service; what they repeat counts once."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*")
@@ -229,7 +231,7 @@ class _Walk:
         seen.take("type", _TYPES[type(value)], value)
         if shape is not None:
             seen.allowed = shape.types
-        if shape is not None and _is_free(shape, value):
+        if (shape is not None and _is_free(shape, value)) or len(way) > _DEEPEST:
             seen.leaves.append(Leaf("value", value))
         elif isinstance(value, dict):
             self._object(way, path, value, shape.kinds if shape is not None else ())

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,8 @@ from conformance.server import serving
 from conformance.wire.cassette import read_cassette
 from conformance.wire.exchange import Exchange, Request
 from conformance.wire.files import writing_alone
-from tests.badservers import echoes_the_key, listening
+from tests import badservers
+from tests.badservers import Behaviour, echoes_the_key, listening
 
 KEY = "a-key-of-2026-that-nobody-may-see"
 RIGHT: dict[str, Any] = {"head": {"headers": {}}}
@@ -317,6 +319,16 @@ def test_json_has_every_difference(capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
+def nesting(depth: int) -> Behaviour:
+    """JSON that is deeper than anybody can read."""
+    body = b'{"status": "completed", "steps": [' + b'{"a": [' * depth + b"]}" * depth + b"]}"
+
+    def nest(peer: socket.socket, _: Request) -> None:
+        peer.sendall(badservers.answer("200 OK", "application/json", body))
+
+    return nest
+
+
 class Purse:
     """A target that stops after so many requests, for a reason."""
 
@@ -371,6 +383,19 @@ def test_an_empty_budget_ends_the_refresh_and_names_what_is_left(
     assert told.endswith("not refreshed: interactions/search, interactions/thinking\n")
 
 
+def test_an_empty_budget_ends_a_first_recording_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said once, not for each scenario."""
+    stopping(monkeypatch, 1, BudgetSpent("1 of 1 requests is spent"))
+    paths = [scenario(name) for name in ("text", "search", "turns")]
+    assert main(["record", *paths, "--to", "tapes"]) == 5
+    told, notes = capsys.readouterr()
+    assert told == "tapes/interactions/text.yaml: 1 exchanges recorded\n"
+    assert notes.count("1 of 1 requests is spent") == 1
+    assert notes.endswith("not recorded: interactions/search, interactions/turns\n")
+
+
 def test_what_drifted_before_the_budget_was_spent_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Findings take precedence over too little evidence."""
     recorded("text", "turns")
@@ -407,6 +432,40 @@ def test_a_cassette_that_another_process_writes_is_left_to_it(capsys: pytest.Cap
         in told
     )
     assert "interactions/search: content only (" in told
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        badservers.html_200,
+        badservers.html_502,
+        badservers.closes_at_once,
+        badservers.speaks_garbage,
+        badservers.cuts_a_frame,
+        badservers.lacks_the_last_chunk,
+        badservers.promises_more,
+        badservers.promises_less,
+        badservers.answers_a_list,
+        badservers.answers_something_else,
+        nesting(60),
+        nesting(300),
+        nesting(400),
+        nesting(100_000),
+    ],
+)
+@pytest.mark.parametrize("name", ["text", "text_streamed"])
+def test_no_bad_server_takes_the_place_of_a_cassette(
+    behaviour: Behaviour, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever it does, the old recording is kept, and why is told."""
+    recorded(name)
+    before = cassette(name).read_bytes()
+    with listening(behaviour) as server:
+        assert refresh(server.url, [name]) in (1, 2, 5)
+    told, notes = capsys.readouterr()
+    assert ": kept the old one" in told or "; kept the old one" in told
+    assert "Traceback" not in told + notes
+    assert cassette(name).read_bytes() == before
 
 
 def test_a_key_is_in_nothing_that_is_told(
