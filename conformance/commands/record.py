@@ -25,7 +25,7 @@ from conformance.scenario.scenario import scenario_id
 __all__ = ["add_arguments", "run"]
 
 _WORST_FIRST = (3, 2, 4, 1, 5, 0)
-_OF_REFRESH = ("dry_run", "strict", "closed", "verbose")
+_OF_REFRESH = ("check", "strict", "closed", "verbose")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="record again, and tell what differs from the cassettes in shape or in content alone",
     )
-    parser.add_argument("--dry-run", action="store_true", help="with --refresh: compare, and write nothing")
+    parser.add_argument("--check", action="store_true", help="with --refresh: compare, and write nothing")
     parser.add_argument("--strict", action="store_true", help="with --refresh: another shape is exit code 1")
     parser.add_argument(
         "--closed", action="store_true", help="with --refresh: what the contract does not know is exit code 1"
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     _refuse_options(options)
     asked = target_options(options, (options.target,))
     files = scenario_files(options.paths)
-    if not options.dry_run:
+    if not options.check:
         refuse_the_package(files, options.to)
     wishes = Wishes(options.to, options.shorten, options.hide_ids, options.even_if_wrong)
     targets = Targets(asked)
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
 def _refuse_options(options: argparse.Namespace) -> None:
     if options.refresh:
         return
-    given = [f"--{name.replace('_', '-')}" for name in _OF_REFRESH if getattr(options, name)]
+    given = [f"--{name}" for name in _OF_REFRESH if getattr(options, name)]
     given += ["--format"] if options.format != "text" else []
     if given:
         raise UsageRefused(f"{given[0]} makes sense with --refresh alone", "Add --refresh, or leave it out.")
@@ -110,7 +110,7 @@ def _refresh(options: argparse.Namespace, files: Sequence[Path], targets: Target
     done: list[Refreshed] = []
     left = list(files)
     while left:
-        one = refresh_scenario(left.pop(0), options.target, targets, wishes, dry_run=options.dry_run)
+        one = refresh_scenario(left.pop(0), options.target, targets, wishes, check_only=options.check)
         done.append(one)
         if options.format == "text":
             print("\n".join(map(printable, one.lines(verbose=options.verbose))), flush=True)

@@ -24,7 +24,7 @@ from conformance.wire.trace import Trace
 __all__ = ["Comparison", "OtherVerdict", "compare", "counted", "touched"]
 
 _TOUCHED = 6  # requirements on one line
-_PLURALS: Final = {"chunk": "other chunks", "byte": "other bytes"}
+_PLURALS: Final = {"chunk": "other chunks", "byte": "other bytes", "poll": "other polls"}
 _NAMED: Final = frozenset(
     {"changed type", "new kind", "gone kind", "new event", "gone event", "new word", "other order"}
 )

@@ -10,7 +10,6 @@ Whatever else happens, it stays as it was, and why is told in a sentence.
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -116,9 +115,9 @@ class Refreshed:
 
 
 def refresh_scenario(
-    path: Path, target: str, targets: Targets, wishes: Wishes, *, dry_run: bool = False
+    path: Path, target: str, targets: Targets, wishes: Wishes, *, check_only: bool = False
 ) -> Refreshed:
-    """Record a scenario again and compare; write the cassette where it may be written, unless `dry_run`.
+    """Record a scenario again and compare; write the cassette where it may be written, unless `check_only`.
 
     Whatever stops it is in what is given, so that the others can go on.
     """
@@ -128,16 +127,16 @@ def refresh_scenario(
         if scenario.only and target not in scenario.only:
             note = f"left as it is: it makes sense for {' and '.join(scenario.only)} alone"
             return Refreshed(name, note, skipped=True)
-        if dry_run and not to.exists():
+        if check_only and not to.exists():
             return Refreshed(name, "no cassette yet: it would be recorded", skipped=True)
-        with nullcontext() if dry_run else writing_cassette(to):
+        with nullcontext() if check_only else writing_cassette(to):
             before, note = _before(to)
             played = play_scenario(path, target, targets)
             recording = recorded(played, to, target, targets, wishes)
             result = Refreshed(name, note)
             if before is not None:
                 result = _compared(result, *before, recording)
-            return _decided(result, recording, wishes, dry_run=dry_run)
+            return _decided(result, recording, wishes, check_only=check_only)
     except ConformanceError as error:
         kept = _KEPT if to.exists() else _NOTHING
         return Refreshed(name, f"{kept}: {redact_text(str(error), _secrets(targets, target))}", error=error)
@@ -163,11 +162,7 @@ def _compared(
     result: Refreshed, exchanges: list[Exchange], told: Mapping[str, Any], recording: Recording
 ) -> Refreshed:
     """Compare with what the cassette holds, as far as the scenario was played, as if that were new too."""
-    names = chain((call.name for call in recording.played.scenario.calls), repeat(""))
-    old = [
-        replace(redact(exchange, recording.secrets), name=name, witnessed=bool(told))
-        for exchange, name in zip(exchanges, names, strict=False)
-    ]
+    old = [replace(redact(exchange, recording.secrets), witnessed=bool(told)) for exchange in exchanges]
     if recording.played.stopped:
         old = old[: len(recording.exchanges)]
     new = Trace.of(recording.exchanges, result.scenario)
@@ -188,7 +183,7 @@ def _header(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
     return (*told, EDITED) if was.get("edited") else tuple(told)
 
 
-def _decided(result: Refreshed, recording: Recording, wishes: Wishes, *, dry_run: bool) -> Refreshed:
+def _decided(result: Refreshed, recording: Recording, wishes: Wishes, *, check_only: bool) -> Refreshed:
     """Write the recording, or say why the old one is kept."""
     played, old = recording.played, result.comparison is not None
     stopped = redact_text(played.stopped, recording.secrets)
@@ -201,7 +196,7 @@ def _decided(result: Refreshed, recording: Recording, wishes: Wishes, *, dry_run
         recording.refuse_wrong(even_if_wrong=wishes.even_if_wrong)
         if unmet and old:
             return replace(result, note=f"not as expected: {_KEPT} ({unmet})", unsure=True)
-        written = not dry_run and recording.write()
+        written = not check_only and recording.write()
     except ConformanceError as error:
         told = redact_text(str(error).removeprefix(f"{recording.file} is not written: "), recording.secrets)
         return replace(result, note=f"{_KEPT if old else _NOTHING}: {told}", error=error)

@@ -84,16 +84,35 @@ class Drifted:
 
 
 def differences(old: Trace, new: Trace) -> list[Drifted]:
-    """Give all that differs between two recordings, exchange by exchange; of those that one lacks no more."""
+    """Give all that differs between two recordings, exchange by exchange; of those that one lacks no more.
+
+    How often one thing is asked for in a row, until it is done, is content.
+    """
     found: list[Drifted] = []
-    for before, after in zip(old.calls, new.calls, strict=False):
-        found += _Pair(old, new, before, after).differences()
-    for trace, shorter in ((old, new), (new, old)):
-        for call in trace.calls[len(shorter.calls) :]:
-            asked = address(call)
-            was, now = (asked, "") if trace is old else ("", asked)
+    one, other = _rows(old), _rows(new)
+    for before, after in zip(one, other, strict=False):
+        for call, same in (*zip(before[:-1], after[:-1], strict=False), (before[-1], after[-1])):
+            found += _Pair(old, new, call, same).differences()
+        if len(before) != len(after):
+            times, name = (str(len(before)), str(len(after))), _name(after[-1])
+            found.append(Drifted(after[-1].position, name, "request", "content", "poll", *times))
+    for rows, shorter in ((one, other), (other, one)):
+        for call, *_ in rows[len(shorter) :]:
+            was, now = (address(call), "") if rows is one else ("", address(call))
             found.append(Drifted(call.position, _name(call), "request", "asked otherwise", "", was, now))
     return found
+
+
+def _rows(trace: Trace) -> list[list[Call]]:
+    """Put together the calls in a row that ask for the same interaction again."""
+    rows: list[list[Call]] = []
+    for call in trace.calls:
+        request, last = call.exchange.request, rows[-1][-1].exchange.request if rows else None
+        if call.operation == "get" and request and last and (last.method, last.url) == ("GET", request.url):
+            rows[-1].append(call)
+        else:
+            rows.append([call])
+    return rows
 
 
 def _name(call: Call) -> str:

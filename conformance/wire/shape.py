@@ -50,7 +50,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*")
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One value that is content, and how it is called: a text, an id, a time."""
+    """One value that is content, and how it is called: a text, an id, a timestamp."""
 
     sort: str
     value: Any
@@ -297,7 +297,7 @@ def _is_free(shape: Shape, value: Any) -> bool:
 
 
 def _sort_of(way: Way, value: Any) -> str:
-    """Give what people call the content at a place: a text, an id, a signature, a time, a number."""
+    """Give what people call the content at a place: a text, an id, a signature, a timestamp, a number."""
     name = next((segment[1:] for segment in reversed(way) if segment.startswith(".")), "")
     if not isinstance(value, str):
         return "number" if type(value) in (int, float) else "value"
@@ -305,7 +305,7 @@ def _sort_of(way: Way, value: Any) -> str:
         return "id"
     if name.endswith("signature"):
         return "signature"
-    return "time" if _TIME.fullmatch(value) else "text"
+    return "timestamp" if _TIME.fullmatch(value) else "text"
 
 
 def displayed(way: Way) -> str:

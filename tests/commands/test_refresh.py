@@ -200,18 +200,18 @@ def test_drift_changes_the_exit_code_when_that_is_asked_for() -> None:
     for mutate, strict, closed in ((unknown, 1, 1), (known, 1, 0), (warned, 1, 0), (RIGHT, 0, 0)):
         recorded("text")
         with changed(mutate) as url:
-            assert refresh(url, ["text"], "--dry-run") == 0
-            assert refresh(url, ["text"], "--dry-run", "--strict") == strict
-            assert refresh(url, ["text"], "--dry-run", "--closed") == closed
+            assert refresh(url, ["text"], "--check") == 0
+            assert refresh(url, ["text"], "--check", "--strict") == strict
+            assert refresh(url, ["text"], "--check", "--closed") == closed
 
 
-def test_a_dry_run_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_check_only_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """Nor does it send anything where there is nothing to compare with."""
     recorded("text")
     before = cassette("text").read_bytes()
     service = MutatedService({"body": {"at": "$.usage", "put": {"energy": 3}}}, seed=8)
     with serving(answering=service) as server:
-        assert refresh(server.url, ["text", "search"], "--dry-run") == 0
+        assert refresh(server.url, ["text", "search"], "--check") == 0
     told = capsys.readouterr().out
     assert "new field      /usage/energy" in told
     assert "interactions/search: no cassette yet: it would be recorded\n" in told
@@ -268,7 +268,7 @@ def test_an_edited_scenario_says_that_it_asks_otherwise(capsys: pytest.CaptureFi
     told = yaml.safe_load(text)
     told["calls"][0]["arguments"]["input"] = "Explain how rain works"
     Path("mine.scenario.yaml").write_text(yaml.safe_dump(told), encoding="utf-8")
-    assert main(["record", "mine.scenario.yaml", "--to", "tapes", "--refresh", "--dry-run"]) == 0
+    assert main(["record", "mine.scenario.yaml", "--to", "tapes", "--refresh", "--check"]) == 0
     assert (
         "the scenario asks otherwise than was recorded: exchange 0 request /input" in capsys.readouterr().out
     )
@@ -286,9 +286,9 @@ def test_what_scenarios_share_is_told_once_more_at_the_end(capsys: pytest.Captur
 def test_content_is_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     recorded("text")
     with changed(RIGHT) as url:
-        assert refresh(url, ["text"], "--dry-run") == 0
+        assert refresh(url, ["text"], "--check") == 0
         assert "/id" not in capsys.readouterr().out
-        assert refresh(url, ["text"], "--dry-run", "-v") == 0
+        assert refresh(url, ["text"], "--check", "-v") == 0
     assert 'content        /id, 1 time in exchange 0\n        - "v1_' in capsys.readouterr().out
 
 
@@ -493,7 +493,7 @@ def test_an_answer_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) ->
     assert all(line.isprintable() for line in told.splitlines())
 
 
-@pytest.mark.parametrize("option", ["--dry-run", "--strict", "--closed", "-v", "--format=json"])
+@pytest.mark.parametrize("option", ["--check", "--strict", "--closed", "-v", "--format=json"])
 def test_options_of_a_refresh_alone_say_so(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["record", scenario("text"), "--to", "tapes", option]) == 2
     assert "makes sense with --refresh alone" in capsys.readouterr().err

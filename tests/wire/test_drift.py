@@ -267,6 +267,20 @@ def test_an_exchange_that_one_recording_lacks_is_told() -> None:
     )
 
 
+def test_how_often_a_run_is_polled_is_content() -> None:
+    """One poll more, or one less, and what comes after is still compared with what it was."""
+    polled = patched("background", [])
+    poll = next(number for number, one in enumerate(polled) if one["request"]["method"] == "GET")
+    more = [*polled[: poll + 1], *polled[poll:]]
+    for old, new in ((polled, more), (more, polled)):
+        assert [(one.kind, one.name) for one in differences(trace_of(old), trace_of(new))] == [
+            ("content", "poll")
+        ]
+    more[-1]["response"]["body"]["mood"] = "calm"
+    found = differences(conversation("background"), trace_of(more))
+    assert [(one.kind, one.name) for one in found if one.is_shape] == [("new field", "mood")]
+
+
 FREE = {"text", "title", "url", "signature", "id", "call_id", "search_suggestions", "created", "updated"}
 COUNTS = ("tokens", "total_", "_index", "count")
 
