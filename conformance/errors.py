@@ -11,7 +11,9 @@ A run goes through these steps; beside each, what may end it:
                        OpenapiUnusable                            a fault of the file (2)
     reach the target   TargetUnreachable, KeyMissing              not enough evidence (5), usage (2)
     ask it             KeyRefused                                 usage (2)
-                       BudgetSpent, TargetBusy, KeyLost           not enough evidence (5)
+                       EndpointStrange                            a finding about the endpoint (1)
+                       BudgetSpent, TargetBusy, KeyLost,
+                       EndpointLacking                            not enough evidence (5)
     meet its needs     NeedUnmet                                  not applicable, or not enough evidence (5)
     serve              PortTaken, AddressRefused                  usage (2)
     forward            ForwarderLost                              a fault of the harness (3)
@@ -42,6 +44,8 @@ __all__ = [
     "ConformanceError",
     "DataFolderMissing",
     "DriverUnknown",
+    "EndpointLacking",
+    "EndpointStrange",
     "FileBroken",
     "FileTaken",
     "ForwarderLost",
@@ -422,6 +426,30 @@ class KeyLost(ConformanceError):
     @property
     def hint(self) -> str:
         return "What was seen before is judged. Take another key, and go on with --resume RECORD."
+
+
+@dataclass(eq=False)
+class EndpointStrange(ConformanceError):
+    """What answers is not this API, whatever is asked: a login page, a redirect, last year's schema."""
+
+    url: str
+    told: str
+    advice: str
+    exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        return f"{self.url} {self.told}"
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class EndpointLacking(EndpointStrange):
+    """The endpoint has no Interactions API, so that nothing of it can be judged."""
+
+    exit_code: ClassVar[int] = 5
 
 
 @dataclass(eq=False)

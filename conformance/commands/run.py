@@ -16,7 +16,7 @@ from conformance.commands.parts import (
 from conformance.commands.progress import Progress
 from conformance.commands.shared import (
     Output,
-    add_budget_options,
+    add_budget_option,
     add_known_options,
     add_scenario_paths,
     add_target_options,
@@ -48,7 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="embedded, cassettes, live or a URL; may be repeated; default: cassettes and embedded",
     )
     add_target_options(parser)
-    add_budget_options(parser)
+    add_budget_option(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="send nothing; show what would be sent, and its cost"
+    )
     parser.add_argument("--cassettes", metavar="DIR", help="the folder of the cassettes; default: ours")
     parser.add_argument("--closed", action="store_true", help="what the contract does not know fails")
     add_known_options(parser)

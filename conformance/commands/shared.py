@@ -27,7 +27,7 @@ from conformance.scenario.scenario import find_scenarios
 __all__ = [
     "JsonOutput",
     "Output",
-    "add_budget_options",
+    "add_budget_option",
     "add_known_options",
     "add_scenario_paths",
     "add_target_options",
@@ -257,15 +257,12 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_budget_options(parser: argparse.ArgumentParser) -> None:
+def add_budget_option(parser: argparse.ArgumentParser) -> None:
     """Let a command spend no more than was agreed on endpoints that are not our own."""
     parser.add_argument(
         "--budget",
         metavar="BUDGET",
         help=f"the most that is spent, as requests=40,tokens=20000,seconds=300; default for live: {LIVE}",
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="send nothing; show what would be sent, and its cost"
     )
 
 

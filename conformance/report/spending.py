@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from conformance.report.record import Line
 from conformance.report.tally import Tally
 
-__all__ = ["render_forecast", "render_spent"]
+__all__ = ["render_forecast", "render_spent", "spent_line"]
 
 _NAMES = ("requests", "tokens")
 
@@ -45,20 +45,25 @@ def _cost(forecast: Line) -> str:
 def render_spent(tally: Tally) -> Iterator[str]:
     """What was spent of what, how often the endpoint was busy, and what was left behind."""
     for line in tally.spent:
-        parts = [_of(line, name, f"{line[name]:,}") for name in _NAMES]
-        parts.append(_of(line, "seconds", f"{line['seconds']:.0f}"))
-        told = f"spent: {', '.join(parts)}"
-        if line["busy"]:
-            times = ", ".join(f"{count} times HTTP {status}" for status, count in line["busy"].items())
-            told += f" · busy {times}, {line['paused_s']:.0f} s waited"
-        if line["lost"]:
-            told += f" · {line['lost']} without an answer"
-        if line["stored"]:
-            kept = line["stored"] - len(line["left"])
-            told += f" · {kept} of {line['stored']} stored interactions deleted again"
-        yield told
+        yield spent_line(line)
         if line["left"]:
             yield f"left behind: {', '.join(line['left'])}"
+
+
+def spent_line(line: Line) -> str:
+    """One line of the record, for people."""
+    parts = [_of(line, name, f"{line[name]:,}") for name in _NAMES]
+    parts.append(_of(line, "seconds", f"{line['seconds']:.0f}"))
+    told = f"spent: {', '.join(parts)}"
+    if line["busy"]:
+        times = ", ".join(f"{count} times HTTP {status}" for status, count in line["busy"].items())
+        told += f" · busy {times}, {line['paused_s']:.0f} s waited"
+    if line["lost"]:
+        told += f" · {line['lost']} without an answer"
+    if line["stored"]:
+        gone = line["stored"] - len(line["left"])
+        told += f" · {gone} of {line['stored']} stored interactions deleted again"
+    return told
 
 
 def _of(line: Line, name: str, amount: str) -> str:

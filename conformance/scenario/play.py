@@ -19,6 +19,7 @@ import jsonpath_rfc9535
 from conformance.errors import (
     BudgetSpent,
     ConformanceError,
+    EndpointStrange,
     KeyLost,
     KeyRefused,
     TargetBusy,
@@ -35,7 +36,7 @@ __all__ = ["REVISION", "Miss", "Played", "bind_values", "build_request", "plain"
 
 REVISION = "2026-05-20"
 """The `Api-Revision` that the quickstart sends with /v1beta."""
-_ENDING = (TargetUnreachable, BudgetSpent, TargetBusy, KeyRefused, KeyLost)
+_ENDING = (TargetUnreachable, BudgetSpent, TargetBusy, KeyRefused, KeyLost, EndpointStrange)
 _UNFINISHED = ("queued", "in_progress")
 _PAUSES = (1.0, 2.0, 3.0, *[5.0] * 57)
 """How long is waited between two polls: five minutes in all."""

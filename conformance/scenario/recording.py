@@ -8,7 +8,8 @@ are redacted. A cassette that would differ in times alone stays as it is.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -17,9 +18,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conformance.contract.places import PACKAGE, folder
-from conformance.errors import CassetteBroken, RecordingWrong, ScenarioBroken, UsageRefused
+from conformance.errors import CassetteBroken, NeedUnmet, RecordingWrong, ScenarioBroken, UsageRefused
 from conformance.judge.judge import judge
 from conformance.report.record import our_version
+from conformance.scenario.live.manners import Polite
+from conformance.scenario.live.tries import try_scenario
 from conformance.scenario.needs import given
 from conformance.scenario.play import Played, play
 from conformance.scenario.running import Targets, cassette_path
@@ -31,7 +34,18 @@ from conformance.wire.redaction import Redactor, redact_text, shorten
 from conformance.wire.sse import Decoder
 from conformance.wire.trace import Trace
 
-__all__ = ["KEY_VARIABLES", "OWN_ADDRESS", "Wishes", "record_scenario", "refuse_the_package"]
+__all__ = [
+    "KEY_VARIABLES",
+    "OWN_ADDRESS",
+    "Recording",
+    "Wishes",
+    "play_scenario",
+    "record_scenario",
+    "recorded",
+    "refuse_half",
+    "refuse_the_package",
+    "writing_cassette",
+]
 
 OWN_ADDRESS = "http://reference-server.invalid"
 KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
@@ -67,6 +81,58 @@ def refuse_the_package(paths: Iterable[Path], folder_to: str | None) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What was recorded of a scenario, redacted, and not written yet.
+
+    file: where its cassette goes.
+    provenance: what the cassette will tell of itself.
+    wrong: which requirements the server broke, each with what is wrong; `left` those that only redaction
+        and shortening break, which are no fault of the server's.
+    """
+
+    file: Path
+    played: Played
+    exchanges: list[Exchange]
+    provenance: dict[str, Any]
+    wrong: list[str]
+    left: list[str]
+    secrets: list[str]
+    timeless: bool
+
+    @property
+    def unmet(self) -> str:
+        """What was not as the scenario expects, for people; empty when all was."""
+        told = "; ".join(f"{miss.call}: {miss.message}" for miss in self.played.misses)
+        return redact_text(told, self.secrets)
+
+    def refuse_wrong(self, *, even_if_wrong: bool = False) -> None:
+        """See to it that no wrong recording becomes a fixture unasked.
+
+        Raises:
+            RecordingWrong: what was answered breaks the contract.
+            UsageRefused: shortened or redacted it would break the contract.
+        """
+        if self.wrong and not even_if_wrong:
+            raise RecordingWrong(str(self.file), self.wrong)
+        if self.left:
+            raise UsageRefused(
+                f"{self.file} is not written: shortened or redacted it would break {self.left[0]}"
+            )
+
+    def write(self) -> bool:
+        """Write the cassette; tell whether it was any different.
+
+        Raises:
+            SecretLeft: what was recorded holds a secret that was not found before.
+        """
+        provenance = self.provenance | ({"findings": self.wrong} if self.wrong else {})
+        if _same(self.file, self.exchanges, provenance, timeless=self.timeless):
+            return False
+        write_cassette(self.file, self.exchanges, provenance, secrets=self.secrets)
+        return True
+
+
 def record_scenario(path: Path, target: str, targets: Targets, wishes: Wishes | None = None) -> str:
     """Play a scenario and write its cassette; give a sentence that says what was written.
 
@@ -81,49 +147,84 @@ def record_scenario(path: Path, target: str, targets: Targets, wishes: Wishes | 
     wishes = wishes or Wishes()
     refuse_the_package([path], wishes.folder_to)
     to = cassette_path(path, wishes.folder_to)
+    with writing_cassette(to):
+        recording = recorded(play_scenario(path, target, targets), to, target, targets, wishes)
+        refuse_half(recording.played, recording.secrets)
+        recording.refuse_wrong(even_if_wrong=wishes.even_if_wrong)
+        if not recording.write():
+            return f"{to}: {len(recording.exchanges)} exchanges, unchanged"
+    told = [f"{to}: {len(recording.exchanges)} exchanges recorded"]
+    told += [f"not as expected: {recording.unmet}"] if recording.unmet else []
+    told += [f"it breaks {'; '.join(recording.wrong)}"] if recording.wrong else []
+    return "; ".join(told)
+
+
+@contextmanager
+def writing_cassette(to: Path) -> Iterator[None]:
+    """Be the only one who records a cassette until the block ends.
+
+    Raises:
+        FileTaken: another process records it.
+        UsageRefused: it cannot be written there.
+    """
     try:
         with writing_alone(to):
-            return _record(path, to, target, targets, wishes)
+            yield
     except OSError as error:
         raise UsageRefused(
             f"{to} cannot be written: {error.strerror}", "Choose a folder with --to."
         ) from None
 
 
-def _record(path: Path, to: Path, target: str, targets: Targets, wishes: Wishes) -> str:
-    scenario = read_scenario(path)
+def play_scenario(path: Path, target: str, targets: Targets) -> Played:
+    """Play a scenario for a recording; raises what `play` and `Targets.find` raise.
+
+    Another endpoint's model may take several tries to do what the scenario is about; what it stores is
+    deleted.
+    """
+    scenario, version = read_scenario(path), targets.options.api_version
+    if scenario.only and target not in scenario.only:
+        raise NeedUnmet(f"it makes sense for {' and '.join(scenario.only)} alone")
     values = given(scenario, targets.options.asked(target))
     found = targets.find(target, path)
-    played = play(scenario, found, api_version=targets.options.api_version, given=values)
-    key = targets.key(target, scenario.id)
-    _refuse_half(played, path, key)
-    wrong = _wrong(played.trace, key)
-    if wrong and not wishes.even_if_wrong:
-        raise RecordingWrong(str(to), wrong)
+    if not isinstance(found, Polite):
+        return play(scenario, found, api_version=version, given=values)
+    try:
+        tried = try_scenario(scenario, found, values, api_version=version, clock=targets.clock, firmly=False)
+    finally:
+        found.tidy()
+    return tried.last.played
+
+
+def recorded(played: Played, to: Path, target: str, targets: Targets, wishes: Wishes) -> Recording:
+    """Make of what was played what is to be written, and judge both."""
+    key = targets.key(target, played.scenario.id)
     secrets = [key, *(os.environ.get(name, "").strip() for name in KEY_VARIABLES)]
+    wrong = _wrong(played.trace, key)
     made = _Made.of([_addressed(call.exchange, target) for call in played.trace.calls], secrets, wishes)
-    broken = [finding for finding in _wrong(Trace.of(made.exchanges), key) if finding not in wrong]
-    if broken:
-        raise UsageRefused(f"{to} is not written: shortened or redacted it would break {broken[0]}")
-    provenance = _provenance(target, targets, played) | made.provenance
-    if wrong:
-        provenance["findings"] = wrong
-    if _same(to, made.exchanges, provenance, timeless=target != "embedded"):
-        return f"{to}: {len(made.exchanges)} exchanges, unchanged"
-    write_cassette(to, made.exchanges, provenance, secrets=secrets)
-    unmet = redact_text("; ".join(f"{miss.call}: {miss.message}" for miss in played.misses), secrets)
-    told = [f"{to}: {len(made.exchanges)} exchanges recorded"]
-    told += [f"not as expected: {unmet}"] if unmet else []
-    told += [f"it breaks {'; '.join(wrong)}"] if wrong else []
-    return "; ".join(told)
+    return Recording(
+        file=to,
+        played=played,
+        exchanges=made.exchanges,
+        provenance=_provenance(target, targets, played) | made.provenance,
+        wrong=wrong,
+        left=[finding for finding in _wrong(Trace.of(made.exchanges), key) if finding not in wrong],
+        secrets=secrets,
+        timeless=target != "embedded",
+    )
 
 
-def _refuse_half(played: Played, path: Path, key: str) -> None:
+def refuse_half(played: Played, secrets: Sequence[str]) -> None:
+    """See to it that a conversation which was not played to its end becomes no cassette.
+
+    Raises:
+        ScenarioBroken: it was not.
+    """
     responses = [call.exchange.response for call in played.trace.calls]
     cut = next((response.cut for response in responses if response is not None and response.cut), "")
     if played.stopped or cut:
-        why = redact_text(played.stopped or cut, [key])
-        raise ScenarioBroken(str(path), "", f"nothing was recorded: {why}")
+        why = redact_text(played.stopped or cut, secrets)
+        raise ScenarioBroken(str(played.scenario.file), "", f"nothing was recorded: {why}")
 
 
 def _wrong(trace: Trace, key: str) -> list[str]:

@@ -311,7 +311,8 @@ def _lines(path: Path, target: str, targets: Targets, forecast: Forecast | None)
         return [_summary(subject, target, path, "fail", str(error), hint=error.hint)]
     except (TargetUnreachable, *ENDING) as error:
         code = error.exit_code
-        return [_summary(subject, target, path, "inconclusive", str(error), hint=error.hint, exit_code=code)]
+        outcome: Outcome = "fail" if code == 1 else "inconclusive"
+        return [_summary(subject, target, path, outcome, str(error), hint=error.hint, exit_code=code)]
     except (ScenarioBroken, CassetteBroken, KeyMissing, UsageRefused) as error:
         return [_summary(subject, target, path, "error", str(error), hint=error.hint, exit_code=2)]
     except ConformanceError as error:
@@ -331,7 +332,9 @@ def _tried(scenario: Scenario, target: Target, targets: Targets, values: Mapping
     if not isinstance(target, Polite):
         return Tried([Attempt(play(scenario, target, api_version=version, given=values), "", ())])
     try:
-        return try_scenario(scenario, target, values, api_version=version, clock=targets.clock)
+        tried = try_scenario(scenario, target, values, api_version=version, clock=targets.clock)
+        target.meet(call.exchange for call in tried.last.played.trace.calls)
+        return tried
     finally:
         target.tidy()
 

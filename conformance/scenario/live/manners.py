@@ -10,7 +10,7 @@ deleted by `tidy`.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,17 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from conformance.errors import BudgetSpent, ConformanceError, TargetBusy, TargetUnreachable
+from conformance.errors import (
+    BudgetSpent,
+    ConformanceError,
+    EndpointLacking,
+    EndpointStrange,
+    KeyLost,
+    KeyRefused,
+    TargetBusy,
+    TargetUnreachable,
+)
+from conformance.scenario.impression import impression, sentence_of
 from conformance.scenario.live.budget import Purse
 from conformance.scenario.live.metering import expected_tokens, told_tokens
 from conformance.scenario.target import HttpTarget
@@ -31,6 +41,7 @@ _PATIENCE = 6
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 300.0
 _LOST = 3
+_REFUSALS = frozenset({400, 401, 403})
 _GONE = frozenset({200, 202, 204, 404})
 _TO_TIDY = 2
 """How many requests are kept back for each interaction that is stored: one to delete it, one to try again."""
@@ -78,6 +89,7 @@ class Polite:
         self._tell = tell or (lambda _: None)
         self._stored: dict[str, Request] = {}
         self._lost = 0
+        self._met = False
         self._over: ConformanceError | None = None
 
     @property
@@ -95,6 +107,7 @@ class Polite:
         Raises:
             BudgetSpent: what is left does not suffice for it.
             TargetBusy: 429 or 503 for longer than is waited; every later request is refused too.
+            KeyRefused, KeyLost: the key is not taken, or no more; the same.
             TargetUnreachable: there is no answer.
         """
         if self._over is not None:
@@ -113,10 +126,25 @@ class Polite:
                 continue
             response = exchange.response
             if response is None or response.status not in BUSY:
+                self._refused(exchange)
                 self._book(errand, exchange, tokens)
                 return exchange
             self._busy(response.status, response, attempt)
         raise self._end(TargetBusy(self.url, f"gave no answer to {_PATIENCE} tries of one request"))
+
+    def meet(self, exchanges: Iterable[Exchange]) -> None:
+        """Look at the first conversation with the endpoint: whether this API answers at all.
+
+        Raises:
+            EndpointStrange, EndpointLacking: it does not; every later request is refused too.
+        """
+        if self._met:
+            return
+        told = sentence_of(exchanges)
+        if told is not None:
+            strange = EndpointLacking if told.exit_code == 5 else EndpointStrange
+            raise self._end(strange(self.url, told.sentence, told.hint))
+        self._met = True
 
     def tidy(self) -> None:
         """Delete what was stored since the last time, from what the budget has kept back for it."""
@@ -141,6 +169,22 @@ class Polite:
                 if attempt < tries:
                     self._busy(response.status, response, attempt)
         return False
+
+    def _refused(self, exchange: Exchange) -> None:
+        """See whether the key is taken that every request but a few wrong ones has."""
+        asked, response = exchange.request, exchange.response
+        if asked is None or response is None or response.status not in _REFUSALS:
+            return
+        if header(asked.headers, "x-goog-api-key") != self.key:
+            return
+        told = impression(exchange)
+        if told is None or told.kind != "key refused":
+            return
+        why = told.sentence.removeprefix("refuses the key: ")
+        if not self.answered:
+            raise self._end(KeyRefused(self.url, why))
+        if response.status != 403 or "key" in why.lower():  # 403 may be about this request alone
+            raise self._end(KeyLost(self.url, why))
 
     def _expected(self, errand: _Errand) -> int:
         if not errand.creates:

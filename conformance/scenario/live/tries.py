@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from conformance.errors import BudgetSpent, ConformanceError, KeyLost, KeyRefused, TargetBusy
+from conformance.errors import BudgetSpent, ConformanceError, EndpointStrange, KeyLost, KeyRefused, TargetBusy
 from conformance.scenario.live.chance import SequentialTest
 from conformance.scenario.live.clock import Clock
 from conformance.scenario.live.insisting import insisting
@@ -24,7 +24,7 @@ from conformance.scenario.target import Target
 
 __all__ = ["ENDING", "Attempt", "Tried", "accidents", "try_scenario"]
 
-ENDING = (BudgetSpent, TargetBusy, KeyRefused, KeyLost)
+ENDING = (BudgetSpent, TargetBusy, KeyRefused, KeyLost, EndpointStrange)
 """What ends a run and not only a scenario."""
 _OF_THE_MODEL = ("status", "includes", "lacks")
 _NAMING = ("type", "name", "server_name")
@@ -63,11 +63,17 @@ class Tried:
 
 
 def try_scenario(
-    scenario: Scenario, target: Target, given: Mapping[str, str], *, api_version: str, clock: Clock
+    scenario: Scenario,
+    target: Target,
+    given: Mapping[str, str],
+    *,
+    api_version: str,
+    clock: Clock,
+    firmly: bool = True,
 ) -> Tried:
     """Play a scenario, and again while what it depends on is not met and may be yet.
 
-    given: the values for what it needs.
+    given: the values for what it needs. firmly: whether it is asked more firmly the next time.
 
     Raises:
         ConformanceError: there is not one answer to judge.
@@ -77,7 +83,7 @@ def try_scenario(
     met = SequentialTest(seldom=0.05, often=0.5, wrong=0.05)
     luck = _Luck()
     while not tried.why:
-        asked = insisting(scenario, len(tried.attempts))
+        asked = insisting(scenario, len(tried.attempts) if firmly else 0)
         try:
             played = play(asked, target, api_version=api_version, given=given, sleep=clock.sleep)
         except ConformanceError as error:
