@@ -19,10 +19,10 @@ class Progress:
     total: how many scenarios are to be sent; set when they have been chosen.
     """
 
-    def __init__(self, purse: Purse, out: IO[str] = sys.stderr) -> None:
+    def __init__(self, purse: Purse, out: IO[str] | None = None) -> None:
         self.total = 0
         self._purse = purse
-        self._out = out
+        self._out = out or sys.stderr
         self._done = 0
         self._drawn = 0
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from conformance.contract.registry import registry
 from conformance.judge.judge import judge
 from conformance.judge.verdict import Outcome, Report, Verdict
-from conformance.scenario.live.tries import Attempt, Tried, accidents
+from conformance.scenario.live.tries import Tried, accidents
 from conformance.scenario.play import Played
 from conformance.wire.trace import Call, Place
 
@@ -51,7 +51,11 @@ def judge_tried(tried: Tried, *, closed: bool, weak: bool) -> list[Part]:
 
     What is wrong in an attempt is wrong, whatever its model did; what it shows counts only from the last one.
     """
-    parts = [_part(tried, attempt, closed=closed, weak=weak) for attempt in tried.attempts]
+    if tried.broken:  # it is so as a rule, so that nothing of it is an accident
+        last = tried.last.played
+        return [Part(last, judge_played(last, closed=closed, own=False, weak=True))]
+    parts = [Part(attempt.played, attempt.report) for attempt in tried.attempts]
+    _add_last(tried, parts[-1].report, weak=weak)
     return [part for part in parts[:-1] if _tells(part.report)] + parts[-1:]
 
 
@@ -59,27 +63,17 @@ def _tells(report: Report) -> bool:
     return any(verdict.outcome in _TELLING for verdict in report.findings) or bool(report.drift)
 
 
-def _part(tried: Tried, attempt: Attempt, *, closed: bool, weak: bool) -> Part:
-    played = attempt.played
-    report = judge(played.trace, closed=closed, parties=("server",))
-    calls = played.trace.calls
-    doubtful = {at for at in accidents(played) if calls[at].exchange.name not in tried.broken}
-    report.findings[:] = [
-        verdict
-        for verdict in report.findings
-        if verdict.place.side != "response" or verdict.place.exchange not in doubtful
-    ]
-    known = [call for call in _cut(played) if call.position not in doubtful]
-    report.findings.extend(_broken_off(call, "fail") for call in known)
-    if attempt is not tried.last:
-        return Part(played, report)
-    for miss in attempt.misses:
+def _add_last(tried: Tried, report: Report, *, weak: bool) -> None:
+    """Add to what the requirements say of the last attempt what the scenario expects of it."""
+    played = tried.last.played
+    cut = [call for call in _cut(played) if call.position not in accidents(played)]
+    report.findings.extend(_broken_off(call, "fail") for call in cut)
+    for miss in tried.last.misses:
         report.findings.append(_verdict("inconclusive", Place(miss.exchange, "response"), miss.message))
-    if attempt.unmet:
+    if tried.last.unmet:
         report.findings.append(_verdict("inconclusive", _end(played), _rate(tried)))
-    weak = weak or bool(attempt.unmet) or played.ended is not None
+    weak = weak or bool(tried.last.unmet) or played.ended is not None
     report.findings.extend(_unobserved(played, report, weak=weak))
-    return Part(played, report)
 
 
 def _rate(tried: Tried) -> str:

@@ -22,13 +22,14 @@ from conformance.errors import (
     CassetteBroken,
     CassetteMiss,
     ConformanceError,
+    EndpointStrange,
     KeyMissing,
     NeedUnmet,
     ScenarioBroken,
     TargetUnreachable,
     UsageRefused,
 )
-from conformance.judge.verdict import Outcome, Verdict, worst
+from conformance.judge.verdict import Outcome, Report, Verdict, worst
 from conformance.report.record import Line, coverage_line, exchange_lines, kept_whole, report_lines
 from conformance.scenario.judging import Part, judge_played, judge_tried
 from conformance.scenario.live.budget import LIVE, Budget, Purse
@@ -37,7 +38,7 @@ from conformance.scenario.live.forecast import Forecast, forecast_of
 from conformance.scenario.live.manners import Polite
 from conformance.scenario.live.tries import ENDING, Attempt, Tried, try_scenario
 from conformance.scenario.needs import Asked, given
-from conformance.scenario.play import play
+from conformance.scenario.play import Played, play
 from conformance.scenario.scenario import SUFFIX, Scenario, is_ours, read_scenario, scenario_id
 from conformance.scenario.target import CassetteTarget, HttpTarget, Target
 from conformance.wire.redaction import Redactor, redact_text
@@ -293,7 +294,7 @@ def _redacted(line: Line, secrets: list[str]) -> Line:
 
 def _lines(path: Path, target: str, targets: Targets, forecast: Forecast | None) -> list[Line]:
     subject = subject_of(path, target)
-    started = targets.clock.now()
+    started, tried = targets.clock.now(), None
     try:
         scenario = read_scenario(path)
         if scenario.only and target not in scenario.only:
@@ -305,11 +306,15 @@ def _lines(path: Path, target: str, targets: Targets, forecast: Forecast | None)
         if forecast is not None:
             targets.purse.afford(requests=forecast.requests, tokens=forecast.tokens // 2)
         tried = _tried(scenario, found, targets, values)
+        if isinstance(found, Polite):
+            found.meet(call.exchange for call in tried.last.played.trace.calls)
     except NeedUnmet as error:
         return [_summary(subject, target, path, "not-applicable", str(error))]
     except CassetteMiss as error:
         return [_summary(subject, target, path, "fail", str(error), hint=error.hint)]
     except (TargetUnreachable, *ENDING) as error:
+        if isinstance(error, EndpointStrange) and tried is not None:
+            return _strange(subject, target, targets, tried.last.played, error)
         code = error.exit_code
         outcome: Outcome = "fail" if code == 1 else "inconclusive"
         return [_summary(subject, target, path, outcome, str(error), hint=error.hint, exit_code=code)]
@@ -330,13 +335,24 @@ def _tried(scenario: Scenario, target: Target, targets: Targets, values: Mapping
     """Play a scenario: once against our own server or its cassette, with patience and tidily elsewhere."""
     version = targets.options.api_version
     if not isinstance(target, Polite):
-        return Tried([Attempt(play(scenario, target, api_version=version, given=values), "", ())])
+        return Tried([Attempt(play(scenario, target, api_version=version, given=values), Report(), "", ())])
+    closed = targets.options.closed
     try:
-        tried = try_scenario(scenario, target, values, api_version=version, clock=targets.clock)
-        target.meet(call.exchange for call in tried.last.played.trace.calls)
-        return tried
+        return try_scenario(scenario, target, values, api_version=version, clock=targets.clock, closed=closed)
     finally:
         target.tidy()
+
+
+def _strange(
+    subject: str, target: str, targets: Targets, played: Played, error: EndpointStrange
+) -> list[Line]:
+    """Give the lines of the first conversation with an endpoint that is not this API: one finding."""
+    outcome: Outcome = "fail" if error.exit_code == 1 else "inconclusive"
+    verdict = Verdict(outcome, Place(0, "response"), "", str(error), "", "server")
+    summary = _summary(subject, target, played.scenario.file, outcome, "", exit_code=error.exit_code)
+    summary |= {"requests": len(played.trace.calls)}
+    part = Part(played, Report(findings=[verdict]))
+    return [summary, *_part_lines(subject, part, Redactor(_secrets(target, targets)))]
 
 
 def forecast_for(path: Path, target: str, options: Options) -> Forecast | None:

@@ -216,7 +216,7 @@ def test_a_check_only_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None
     assert "new field      /usage/energy" in told
     assert "interactions/search: no cassette yet: it would be recorded\n" in told
     assert "0 cassettes written" in told
-    assert len(service.answered) == 1
+    assert [one.request.method for one in service.answered] == ["POST", "DELETE"]
     assert cassette("text").read_bytes() == before
     assert [path.name for path in Path("tapes").rglob("*") if path.is_file()] == ["text.yaml"]
 
@@ -374,11 +374,12 @@ def test_an_empty_budget_ends_the_refresh_and_names_what_is_left(
     recorded(*names)
     before = {name: cassette(name).read_bytes() for name in names}
     stopping(monkeypatch, 2, error)
-    assert refresh("embedded", names, "--seed", "8") == 5
+    assert refresh("embedded", names, "--seed", "8") == error.exit_code
     told = capsys.readouterr().out
     after = {name: cassette(name).read_bytes() for name in names}
     assert [name for name in names if before[name] != after[name]] == ["text"]
-    assert f"interactions/turns: kept the old one: {error}\n" in told
+    assert "interactions/turns: " in told
+    assert f"kept the old one: {error}\n" in told
     assert "2 scenarios: 1 content only, 1 not refreshed; 1 cassette written\n" in told
     assert told.endswith("not refreshed: interactions/search, interactions/thinking\n")
 

@@ -156,7 +156,8 @@ class Polite:
 
     def _deleted(self, name: str, made: Request) -> bool:
         address = urlsplit(made.url)
-        url = address._replace(path=f"{address.path.rstrip('/')}/{quote(name, safe='')}", query="").geturl()
+        path = f"{address.path.rstrip('/')}/{quote(name, safe='', errors='replace')}"
+        url = address._replace(path=path, query="").geturl()
         headers = tuple(pair for pair in made.headers or () if pair[0].lower() not in _OF_A_BODY)
         request = Request("DELETE", url, headers, b"")
         tries = _TO_TIDY if self._over is None else 1

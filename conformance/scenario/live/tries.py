@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from conformance.errors import BudgetSpent, ConformanceError, EndpointStrange, KeyLost, KeyRefused, TargetBusy
+from conformance.judge.judge import judge
+from conformance.judge.verdict import Report
 from conformance.scenario.live.chance import SequentialTest
 from conformance.scenario.live.clock import Clock
 from conformance.scenario.live.insisting import insisting
@@ -35,11 +37,13 @@ _UNDER_WAY = ("queued", "in_progress")
 class Attempt:
     """A scenario, played once.
 
+    report: what the requirements say of it; what had an accident is left out of it.
     unmet: what of it depends on the model or the network and did not come; empty where all did.
     misses: what the scenario expects beside, and did not get.
     """
 
     played: Played
+    report: Report
     unmet: str
     misses: tuple[Miss, ...]
 
@@ -69,11 +73,13 @@ def try_scenario(
     *,
     api_version: str,
     clock: Clock,
+    closed: bool = False,
     firmly: bool = True,
 ) -> Tried:
     """Play a scenario, and again while what it depends on is not met and may be yet.
 
-    given: the values for what it needs. firmly: whether it is asked more firmly the next time.
+    given: the values for what it needs. closed: whether what the contract does not know fails.
+    firmly: whether it is asked more firmly the next time.
 
     Raises:
         ConformanceError: there is not one answer to judge.
@@ -92,11 +98,13 @@ def try_scenario(
             tried.why = str(error)
             break
         luck.see(played)
-        tried.attempts.append(_attempt(played))
+        tried.attempts.append(_attempt(played, closed=closed))
         if not tried.last.unmet:
             return tried
         if played.ended is not None:
             tried.why = str(played.ended)
+        elif tried.last.report.of("fail"):
+            tried.why = "what was answered is wrong, whatever the model does"
         elif luck.broken:
             tried.broken = luck.broken
             tried.why = "it is so as a rule"
@@ -129,7 +137,7 @@ def _shape(wanted: Any) -> Any:
     return wanted
 
 
-def _attempt(played: Played) -> Attempt:
+def _attempt(played: Played, *, closed: bool) -> Attempt:
     """Tell what depends on chance from what does not; what a model says in its own words is neither."""
     sooner = {call.name for call in played.scenario.calls if call.expect.status in _UNDER_WAY}
     misses = [miss for miss in played.misses if miss.kind != "status" or miss.call not in sooner]
@@ -141,7 +149,12 @@ def _attempt(played: Played) -> Attempt:
         unmet = f"{chances[0].call}: {chances[0].message}"
     if not unmet and not rest:
         unmet = played.stopped
-    return Attempt(played, unmet, rest)
+    report = judge(played.trace, closed=closed, parties=("server",))
+    sound = [
+        one for one in report.findings if one.place.side != "response" or one.place.exchange not in failed
+    ]
+    report.findings[:] = sound
+    return Attempt(played, report, unmet, rest)
 
 
 def accidents(played: Played) -> dict[int, str]:
@@ -154,7 +167,7 @@ def accidents(played: Played) -> dict[int, str]:
     found: dict[int, str] = {}
     for call in played.trace.calls:
         response = call.exchange.response
-        if response is not None and response.cut:
+        if response is not None and response.cut and not response.cut.startswith("the limit of"):
             found[call.position] = f"the answer is not whole: {response.cut}"
         elif (call.status or 0) >= 500 and call.status != expected.get(call.exchange.name):
             found[call.position] = f"HTTP {call.status}; expected HTTP {expected.get(call.exchange.name)}"
