@@ -13,6 +13,7 @@ Plain `nox` is what CI runs: no network beyond the package registry, no key. The
     nox -s rivals
     nox -s fuzz_mutants
     nox -s fuzz_long
+    nox -s bad_days
 """
 
 import json
@@ -205,3 +206,10 @@ def fuzz_long(session: nox.Session) -> None:
     record = f"{session.create_tmp()}/fuzz.ndjson"
     long = ("--examples", "100000", "-n", "2", "--strict", "--database", "", "--record", record)
     session.run("gemini-conformance", "fuzz", *long, *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False)
+def bad_days(session: nox.Session) -> None:
+    """200 whole runs against a live service of our own making on bad days, five of them in real time."""
+    session.install("-e.[tests]")
+    session.run("python", "-m", "tests.live.runs", *session.posargs)
