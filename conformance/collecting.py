@@ -185,6 +185,24 @@ class ScenarioItem(Item):
         except ConformanceError:
             return 1
 
+    def foreseen(self) -> Forecast | None:
+        """Give what it is expected to cost; nothing where it costs nothing, or is no scenario."""
+        from conformance.scenario.running import OWN_TARGETS, forecast_for
+
+        dry = "not sent: a dry run" if self.options.dry_run else ""
+        if self.name in OWN_TARGETS:
+            self.beyond = dry
+            return None
+        try:
+            told = forecast_for(self.typed_path(), self.name, self.options)
+        except ConformanceError:
+            return None
+        if isinstance(told, str):
+            self.beyond = told
+            return None
+        self.forecast, self.beyond = told, dry
+        return told
+
     def typed_path(self) -> Path:
         """Give the path from where pytest was called: what people typed, and what records keep."""
         start = self.session.config.invocation_params.dir
@@ -200,16 +218,10 @@ def planned(items: list[pytest.Item]) -> None:
     if not asked or not (asked[0].options.dry_run or asked[0].options.limits.to_json()):
         return
     from conformance.scenario.live.plan import plan
-    from conformance.scenario.running import OWN_TARGETS, forecast_for
 
     options = asked[0].options
-    foreign = [item for item in asked if item.name not in OWN_TARGETS]
-    forecasts = {item: forecast_for(item.typed_path(), item.name, options) for item in foreign}
-    costly = {item: one for item, one in forecasts.items() if one is not None}
+    costly = {item: forecast for item in asked if (forecast := item.foreseen()) is not None}
     order, beyond = plan(costly, options.limits)
-    for item, forecast in costly.items():
-        item.forecast = forecast
-        item.beyond = "not sent: a dry run" if options.dry_run else ""
     for item in beyond:
         item.beyond = "not sent: it is beyond the budget"
     rank = {item: number for number, item in enumerate([*order, *beyond])}

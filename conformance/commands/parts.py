@@ -40,7 +40,9 @@ def facts_of(options: argparse.Namespace, files: Sequence[Path], pytest_options:
     """Give what the header tells of the options, so that records of one run know each other."""
     words = [f"--only {word}" for word in getattr(options, "only", None) or ()]
     shard = {"shard": str(options.shard)} if options.shard else {}
+    asked = {name: getattr(options, name, None) for name in ("model", "budget")}
     return {
+        **{name: value for name, value in asked.items() if value},
         "api_version": options.api_version,
         "strict": options.strict,
         "selection": {

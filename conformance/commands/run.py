@@ -132,7 +132,7 @@ def run(options: argparse.Namespace, clock: Clock = REAL) -> int:
         output.take(coverage_line("", output.tally.coverage))
         code = output.close(strict=options.strict)
     if asked.dry_run and not output.tally.faults:
-        code = 0
+        code = max((line["exit_code"] for line in output.tally.scenarios), default=5)
         if not output.printed:
             print("\n".join(render_forecast(output.tally, asked.limits.to_json())))
     elif not output.printed:

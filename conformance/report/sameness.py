@@ -21,6 +21,8 @@ _FACTS = {
     "seed": "seed",
     "closed": "option --closed",
     "strict": "option --strict",
+    "model": "model",
+    "budget": "budget",
     "shard": "shard",
 }
 

@@ -355,18 +355,19 @@ def _strange(
     return [summary, *_part_lines(subject, part, Redactor(_secrets(target, targets)))]
 
 
-def forecast_for(path: Path, target: str, options: Options) -> Forecast | None:
-    """Tell what a scenario would cost at a target; None where it would not be sent there."""
-    try:
-        scenario = read_scenario(path)
-    except ConformanceError:
-        return None
+def forecast_for(path: Path, target: str, options: Options) -> Forecast | str:
+    """Tell what a scenario would cost at a target, or why it would not be sent there.
+
+    Raises:
+        ScenarioBroken: it is none.
+    """
+    scenario = read_scenario(path)
+    if scenario.only and target not in scenario.only:
+        return f"it makes sense for {' and '.join(scenario.only)} alone"
     try:
         values = given(scenario, options.asked(target))
-    except NeedUnmet:
-        return None
-    if scenario.only and target not in scenario.only:
-        return None
+    except NeedUnmet as error:
+        return str(error)
     cassette = cassette_path(path, options.cassettes)
     return forecast_of(scenario, values, cassette, api_version=options.api_version)
 
