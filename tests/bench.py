@@ -26,6 +26,7 @@ from typing import Any
 from conformance import judge
 from conformance.contract.coverage import Coverage
 from conformance.contract.store import contract
+from conformance.scenario.target import CassetteTarget
 from conformance.wire.cassette import read_cassette
 from conformance.wire.exchange import Exchange, Request, Response
 from conformance.wire.sse import decode
@@ -232,6 +233,42 @@ def bench_commands() -> None:
             _line(f"  {label}", f"{statistics.median(times) * 1e3:.0f}", code)
 
 
+def bench_cassettes() -> None:
+    """Print how long playing all cassettes takes, until the first verdict, and what an exchange adds."""
+    program = [sys.executable, "-m", "conformance.cli", "run", "--target", "cassettes"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    with tempfile.TemporaryDirectory() as folder:
+        whole, first = [], []
+        for _ in range(COMMANDS):
+            start = time.perf_counter()
+            asked = [*program, "--format", "json"]
+            with subprocess.Popen(asked, cwd=folder, env=environment, stdout=subprocess.PIPE) as ended:
+                seen = [time.perf_counter() for line in ended.stdout or () if b'"passes"' in line]
+            first.append(seen[0] - start)
+            start = time.perf_counter()
+            subprocess.run(
+                [*program, "-n", "2"], cwd=folder, env=environment, capture_output=True, check=False
+            )
+            whole.append(time.perf_counter() - start)
+    requests = [
+        (path, [one.request for one in read_cassette(path)[0] if one.request is not None])
+        for path in sorted(CASSETTES.glob("*.yaml"))
+    ]
+    count = sum(len(asked) for _, asked in requests)
+    seconds = best_s(partial(_replayed, requests))
+    _line(f"cassettes, median of {COMMANDS}", "ms")
+    _line("  run --target cassettes -n 2", f"{statistics.median(whole) * 1e3:.0f}")
+    _line("  from the start to the first verdict", f"{statistics.median(first) * 1e3:.0f}")
+    _line(f"  read and replay, an exchange of {count}", f"{seconds / count * 1e3:.2f}")
+
+
+def _replayed(requests: list[tuple[Path, list[Request]]]) -> None:
+    for path, asked in requests:
+        target = CassetteTarget(path)
+        for request in asked:
+            target.send(request)
+
+
 def main() -> None:
     """Print all tables."""
     version = ".".join(map(str, sys.version_info[:3]))
@@ -240,6 +277,7 @@ def main() -> None:
     bench_unary()
     bench_validators()
     bench_commands()
+    bench_cassettes()
 
 
 if __name__ == "__main__":

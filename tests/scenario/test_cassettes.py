@@ -1,6 +1,8 @@
 """Cassettes: how requests are known again, and that ours are up to date."""
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -87,6 +89,25 @@ def test_bodies_that_are_not_json_are_known_by_their_bytes() -> None:
     """Another broken body is another request."""
     with pytest.raises(CassetteMiss, match="differs in the body"):
         CassetteTarget(CASSETTES / "refusals.yaml").send(Request("POST", URL, None, b'{"model": '))
+
+
+_WATCHED = """
+import sys
+from conformance.cli import main
+sys.addaudithook(lambda event, _: event.startswith("socket.") and sys.exit(f"opened: {event}"))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_all_cassettes_are_played_and_no_socket_is_opened(tmp_path: Path) -> None:
+    """The interpreter itself tells of each; a run against the embedded server shows that it would."""
+    codes = {}
+    for target in ("cassettes", "embedded"):
+        run = [sys.executable, "-c", _WATCHED, "run", "--target", target]
+        codes[target] = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (codes["cassettes"].returncode, codes["cassettes"].stderr.count("opened")) == (0, 0)
+    assert "63 of 63 scenarios" in codes["cassettes"].stdout
+    assert codes["embedded"].returncode != 0
 
 
 @pytest.mark.usefixtures("_no_network")
