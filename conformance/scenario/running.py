@@ -338,7 +338,7 @@ def _tried(scenario: Scenario, target: Target, targets: Targets, values: Mapping
         return Tried([Attempt(play(scenario, target, api_version=version, given=values), Report(), "", ())])
     closed = targets.options.closed
     try:
-        return try_scenario(scenario, target, values, api_version=version, clock=targets.clock, closed=closed)
+        return try_scenario(scenario, target, values, api_version=version, sleep=target.wait, closed=closed)
     finally:
         target.tidy()
 

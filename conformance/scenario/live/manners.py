@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from conformance.errors import (
     BudgetSpent,
@@ -63,7 +63,7 @@ class _Errand:
     def of(cls, request: Request) -> "_Errand":
         path = urlsplit(request.url).path.rstrip("/")
         creates = request.method == "POST" and path.endswith("/interactions")
-        deletes = path.rpartition("/")[2] if request.method == "DELETE" else ""
+        deletes = unquote(path.rpartition("/")[2]) if request.method == "DELETE" else ""
         body: Any = {}
         if creates:
             with suppress(ValueError, RecursionError):
@@ -132,6 +132,15 @@ class Polite:
             self._busy(response.status, response, attempt)
         raise self._end(TargetBusy(self.url, f"gave no answer to {_PATIENCE} tries of one request"))
 
+    def wait(self, seconds: float) -> None:
+        """Wait between two polls, as far as the budget allows.
+
+        Raises:
+            BudgetSpent: no time would be left for the next one.
+        """
+        self.purse.afford(requests=0, seconds=seconds + self.purse.grace_s)
+        self.purse.clock.sleep(seconds)
+
     def meet(self, exchanges: Iterable[Exchange]) -> None:
         """Look at the first conversation with the endpoint: whether this API answers at all.
 
@@ -169,6 +178,8 @@ class Polite:
                     return response is not None and response.status in _GONE
                 if attempt < tries:
                     self._busy(response.status, response, attempt)
+            if self._over is not None:
+                break
         return False
 
     def _refused(self, exchange: Exchange) -> None:
