@@ -116,7 +116,11 @@ def test_seconds_count_from_the_first_request() -> None:
 
 def test_some_seconds_are_kept_back_for_deleting() -> None:
     """A tenth, and ten at most; without a limit there is nothing to keep."""
-    assert [purse(text).grace_s for text in ("seconds=30", "seconds=100", "seconds=3600")] == [3.0, 10.0, 10.0]
+    assert [purse(text).grace_s for text in ("seconds=30", "seconds=100", "seconds=3600")] == [
+        3.0,
+        10.0,
+        10.0,
+    ]
     assert purse("requests=9").grace_s == 0.0
     assert purse("requests=9").left_s == float("inf")
 

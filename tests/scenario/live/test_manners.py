@@ -387,8 +387,7 @@ TURNS: dict[str, Turn] = {
     "429 tomorrow": busy(429, "86400"),
     "500": says(500, b'{"error": {"code": "internal", "message": "No."}}'),
     "expired": says(400, EXPIRED),
-    "page": says(200, b"<!doctype html>", ("Content-Type", "text/html")),
-    "nothing": says(200, b""),
+    "page": says(502, b"<!doctype html>", ("Content-Type", "text/html")),
 }
 STEPS: dict[str, Callable[[Asked], object]] = {
     "store": Asked.create,
