@@ -152,7 +152,11 @@ class Targets:
 
     def closing_lines(self) -> list[Line]:
         """What was spent on endpoints that are not our own, if anything was."""
-        return [{"type": "spent", **self.purse.to_json()}] if self.purse.requests else []
+        if not self.purse.requests:
+            return []
+        keys = [target.key for target in self._http.values() if isinstance(target, Polite)]
+        left = [redact_text(name, keys) for name in self.purse.left]
+        return [{"type": "spent", **self.purse.to_json(), "left": left}]
 
     def find(self, name: str, scenario: Path) -> Target:
         """Give the target of that name for a scenario.

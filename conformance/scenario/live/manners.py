@@ -33,6 +33,7 @@ from conformance.scenario.live.budget import Purse
 from conformance.scenario.live.metering import expected_tokens, told_tokens
 from conformance.scenario.target import HttpTarget
 from conformance.wire.exchange import Exchange, Request, Response, header
+from conformance.wire.redaction import redact_text
 
 __all__ = ["Polite", "asked_pause_s"]
 
@@ -152,7 +153,8 @@ class Polite:
         told = sentence_of(exchanges)
         if told is not None:
             strange = EndpointLacking if told.exit_code == 5 else EndpointStrange
-            raise self._end(strange(self.url, told.sentence, told.hint))
+            self._end(strange(self.url, "is not asked again: it is not this API", told.hint))
+            raise strange(self.url, told.sentence, told.hint)
         self._met = True
 
     def tidy(self) -> None:
@@ -239,7 +241,7 @@ class Polite:
                 f"the budget is spent: {why}, and only {self.purse.left_s:.0f} seconds are left"
             )
         if seconds >= _NOTICED_S:
-            self._tell(f"waiting {seconds:.0f} s: {self.url} {why}")
+            self._tell(redact_text(f"waiting {seconds:.0f} s: {self.url} {why}", [self.key]))
         self.purse.paused_s += seconds
         self.purse.clock.sleep(seconds)
 

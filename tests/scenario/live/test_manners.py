@@ -85,6 +85,13 @@ def test_a_busy_endpoint_is_asked_again_when_it_says(code: int, after: str) -> N
     assert asked.said == [f"waiting 7 s: {URL} answers HTTP {code} with Retry-After: {after}"]
 
 
+def test_a_key_that_comes_with_a_pause_is_not_told() -> None:
+    """Dates may have words behind them."""
+    asked = Asked(busy(429, f"{later(7)} {KEY}"))
+    assert asked.create() == 200
+    assert asked.said == [f"waiting 7 s: {URL} answers HTTP 429 with Retry-After: {later(7)} REDACTED"]
+
+
 def test_without_a_hint_pauses_grow() -> None:
     """A burst of 503 is sat out."""
     asked = Asked(*[busy(503)] * 4)
@@ -362,6 +369,7 @@ def test_an_endpoint_of_another_kind_is_told_once() -> None:
     with pytest.raises(EndpointLacking, match="has no Interactions API at /v1beta/interactions: HTTP 404"):
         asked.target.meet([exchange])
     assert isinstance(asked.end(), EndpointLacking)
+    assert str(asked.end()) == f"{URL} is not asked again: it is not this API"
     assert len(asked.endpoint.requests) == 1
 
 
