@@ -1,4 +1,4 @@
-"""`run` against an endpoint that is not ours, as a user starts it: what it costs, what ends it, what is left."""
+"""`run` against an endpoint that is not ours, as users start it: its cost, what ends it, what is left."""
 
 import argparse
 import json
@@ -367,11 +367,12 @@ def test_what_is_interrupted_is_deleted_too(run: Runner) -> None:
             run(url, "turns")
         assert books.stored == set()
         assert len(books.deleted) == 1
+    assert (run.last.spent["requests"], run.last.spent["left"]) == (3, [])
     assert KEY not in json.dumps(run.last.lines) + run.last.out + run.last.err
 
 
 def test_a_key_that_is_said_back_is_shown_nowhere(run: Runner) -> None:
-    """In an error, in an id, in a sentence on why nothing more is sent; the runner looks at all that is told."""
+    """In an error, an id, a sentence on why nothing more is sent; `Runner` looks at all that is told."""
 
     def echoing(_: Endpoint, request: Request) -> Exchange:
         key = dict(request.headers or ()).get("x-goog-api-key", "none")

@@ -159,11 +159,13 @@ class Polite:
 
     def tidy(self) -> None:
         """Delete what was stored since the last time, from what the budget has kept back for it."""
-        for name, made in list(self._stored.items()):
+        stored = dict(self._stored)
+        self.purse.left += stored  # beforehand, since somebody may interrupt this
+        for name, made in stored.items():
             del self._stored[name]
             self.purse.owed -= _TO_TIDY
-            if not self._deleted(name, made):
-                self.purse.left.append(name)
+            if self._deleted(name, made):
+                self.purse.left.remove(name)
 
     def _deleted(self, name: str, made: Request) -> bool:
         address = urlsplit(made.url)

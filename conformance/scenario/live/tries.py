@@ -77,7 +77,8 @@ def try_scenario(
 ) -> Tried:
     """Play a scenario, and again while what it depends on is not met and may be yet.
 
-    given: the values for what it needs. sleep: how to wait between two polls. closed: whether what the contract does not know fails.
+    given: the values for what it needs. sleep: how to wait between two polls.
+    closed: whether what the contract does not know fails.
     firmly: whether it is asked more firmly the next time.
 
     Raises:

@@ -68,7 +68,7 @@ def test_requests_are_let_through_as_far_as_the_limit() -> None:
     for _ in range(2):
         spent.afford()
         spent.send()
-    with pytest.raises(BudgetSpent, match="^the budget is spent: 2 of 2 requests$"):
+    with pytest.raises(BudgetSpent, match=r"^the budget is spent: 2 of 2 requests$"):
         spent.afford()
 
 

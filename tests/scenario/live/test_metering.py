@@ -59,7 +59,8 @@ def test_a_function_costs_no_more_than_its_words() -> None:
 def test_an_agent_at_work_is_dear() -> None:
     """One that is refused, since the request is wrong, is not."""
     assert expected_tokens(AGENT) > 100_000
-    for wrong in ({"background": False}, {"model": "m"}, {"tools": [FUNCTION]}, {"generation_config": {}}):
+    wrongs: list[dict[str, Any]] = [{"background": False}, {"model": "m"}, {"tools": [FUNCTION]}]
+    for wrong in [*wrongs, {"generation_config": {}}]:
         assert expected_tokens({**AGENT, **wrong}) < 5000
 
 
