@@ -8,15 +8,13 @@
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from conformance.errors import TargetUnreachable
+from conformance.scenario.live.manners import asked_pause_s
 from conformance.scenario.target import Target
 from conformance.wire.exchange import Exchange, Request, header
 
-__all__ = ["Mannered", "Spent", "asked_pause_s"]
+__all__ = ["Mannered", "Spent"]
 
 _BUSY = frozenset({429, 503})
 _PATIENCE = 4
@@ -110,20 +108,3 @@ class Mannered:
             raise
         self._lost = 0
         return exchange
-
-
-def asked_pause_s(text: str | None) -> float | None:
-    """Read `Retry-After` (RFC 9110, 10.2.3): seconds or a date; None where it says neither.
-
-    >>> asked_pause_s("2")
-    2.0
-    """
-    if text is None:
-        return None
-    if text.strip().isdecimal():
-        return float(text)
-    with suppress(ValueError, TypeError):
-        moment = parsedate_to_datetime(text)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-    return None

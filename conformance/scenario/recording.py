@@ -190,7 +190,7 @@ def play_scenario(path: Path, target: str, targets: Targets) -> Played:
     if not isinstance(found, Polite):
         return play(scenario, found, api_version=version, given=values)
     try:
-        tried = try_scenario(scenario, found, values, api_version=version, clock=targets.clock, firmly=False)
+        tried = try_scenario(scenario, found, values, api_version=version, sleep=found.wait, firmly=False)
     finally:
         found.tidy()
     return tried.last.played

@@ -152,7 +152,11 @@ class Targets:
 
     def closing_lines(self) -> list[Line]:
         """What was spent on endpoints that are not our own, if anything was."""
-        return [{"type": "spent", **self.purse.to_json()}] if self.purse.requests else []
+        if not self.purse.requests:
+            return []
+        keys = [target.key for target in self._http.values() if isinstance(target, Polite)]
+        left = [redact_text(name, keys) for name in self.purse.left]
+        return [{"type": "spent", **self.purse.to_json(), "left": left}]
 
     def find(self, name: str, scenario: Path) -> Target:
         """Give the target of that name for a scenario.
@@ -338,7 +342,7 @@ def _tried(scenario: Scenario, target: Target, targets: Targets, values: Mapping
         return Tried([Attempt(play(scenario, target, api_version=version, given=values), Report(), "", ())])
     closed = targets.options.closed
     try:
-        return try_scenario(scenario, target, values, api_version=version, clock=targets.clock, closed=closed)
+        return try_scenario(scenario, target, values, api_version=version, sleep=target.wait, closed=closed)
     finally:
         target.tidy()
 

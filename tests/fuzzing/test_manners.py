@@ -1,12 +1,9 @@
 """An endpoint that is not ours is asked no more, and no faster, than was agreed."""
 
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-
 import pytest
 
 from conformance.errors import TargetUnreachable
-from conformance.fuzzing.manners import Mannered, Spent, asked_pause_s
+from conformance.fuzzing.manners import Mannered, Spent
 from conformance.wire.exchange import Exchange, Request, Response
 
 REQUEST = Request("POST", "http://127.0.0.1/v1beta/interactions", (), b"{}")
@@ -103,13 +100,3 @@ def test_an_endpoint_that_is_gone_ends_the_run() -> None:
             target.send(REQUEST)
     with pytest.raises(Spent, match="nothing listens there"):
         target.send(REQUEST)
-
-
-def test_retry_after_is_seconds_or_a_date() -> None:
-    """And nothing else is guessed at."""
-    assert asked_pause_s("12") == 12.0
-    assert asked_pause_s(None) is None
-    assert asked_pause_s("soon") is None
-    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    assert asked_pause_s(later) == pytest.approx(90, abs=3)
-    assert asked_pause_s("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0

@@ -46,7 +46,7 @@ def forecast_of(
     for call in scenario.calls:
         requests += 1
         if call.operation != "interactions.create" or call.expect.http >= 300:
-            requests -= call.operation == "interactions.delete"
+            requests -= call.operation == "interactions.delete" and call.expect.http < 300
             continue
         requests += call.arguments.get("store") is not False
         body = fill(call.arguments, _Open({**given, **scenario.given})) if call.raw is None else {}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from conformance.errors import (
     BudgetSpent,
@@ -33,6 +33,7 @@ from conformance.scenario.live.budget import Purse
 from conformance.scenario.live.metering import expected_tokens, told_tokens
 from conformance.scenario.target import HttpTarget
 from conformance.wire.exchange import Exchange, Request, Response, header
+from conformance.wire.redaction import redact_text
 
 __all__ = ["Polite", "asked_pause_s"]
 
@@ -63,7 +64,7 @@ class _Errand:
     def of(cls, request: Request) -> "_Errand":
         path = urlsplit(request.url).path.rstrip("/")
         creates = request.method == "POST" and path.endswith("/interactions")
-        deletes = path.rpartition("/")[2] if request.method == "DELETE" else ""
+        deletes = unquote(path.rpartition("/")[2]) if request.method == "DELETE" else ""
         body: Any = {}
         if creates:
             with suppress(ValueError, RecursionError):
@@ -132,6 +133,15 @@ class Polite:
             self._busy(response.status, response, attempt)
         raise self._end(TargetBusy(self.url, f"gave no answer to {_PATIENCE} tries of one request"))
 
+    def wait(self, seconds: float) -> None:
+        """Wait between two polls, as far as the budget allows.
+
+        Raises:
+            BudgetSpent: no time would be left for the next one.
+        """
+        self.purse.afford(requests=0, seconds=seconds + self.purse.grace_s)
+        self.purse.clock.sleep(seconds)
+
     def meet(self, exchanges: Iterable[Exchange]) -> None:
         """Look at the first conversation with the endpoint: whether this API answers at all.
 
@@ -143,16 +153,19 @@ class Polite:
         told = sentence_of(exchanges)
         if told is not None:
             strange = EndpointLacking if told.exit_code == 5 else EndpointStrange
-            raise self._end(strange(self.url, told.sentence, told.hint))
+            self._end(strange(self.url, "is not asked again: it is not this API", told.hint))
+            raise strange(self.url, told.sentence, told.hint)
         self._met = True
 
     def tidy(self) -> None:
         """Delete what was stored since the last time, from what the budget has kept back for it."""
-        for name, made in list(self._stored.items()):
+        stored = dict(self._stored)
+        self.purse.left += stored  # beforehand, since somebody may interrupt this
+        for name, made in stored.items():
             del self._stored[name]
             self.purse.owed -= _TO_TIDY
-            if not self._deleted(name, made):
-                self.purse.left.append(name)
+            if self._deleted(name, made):
+                self.purse.left.remove(name)
 
     def _deleted(self, name: str, made: Request) -> bool:
         address = urlsplit(made.url)
@@ -169,6 +182,8 @@ class Polite:
                     return response is not None and response.status in _GONE
                 if attempt < tries:
                     self._busy(response.status, response, attempt)
+            if self._over is not None:
+                break
         return False
 
     def _refused(self, exchange: Exchange) -> None:
@@ -228,7 +243,7 @@ class Polite:
                 f"the budget is spent: {why}, and only {self.purse.left_s:.0f} seconds are left"
             )
         if seconds >= _NOTICED_S:
-            self._tell(f"waiting {seconds:.0f} s: {self.url} {why}")
+            self._tell(redact_text(f"waiting {seconds:.0f} s: {self.url} {why}", [self.key]))
         self.purse.paused_s += seconds
         self.purse.clock.sleep(seconds)
 

@@ -47,8 +47,10 @@ def expected_tokens(body: Mapping[str, Any], history: int = 0) -> int:
 
 def _sets_an_agent_to_work(body: Mapping[str, Any]) -> bool:
     """Whether an agent will take the request: it works in the background, with no model and no functions."""
-    tools = body.get("tools") or []
-    functions = any(isinstance(tool, dict) and tool.get("type") == "function" for tool in tools)
+    tools = body.get("tools")
+    functions = isinstance(tools, list) and any(
+        isinstance(tool, dict) and tool.get("type") == "function" for tool in tools
+    )
     wrong = functions or any(name in body for name in ("model", "generation_config", "response_format"))
     return bool(_AGENTS.match(str(body.get("agent")))) and body.get("background") is True and not wrong
 

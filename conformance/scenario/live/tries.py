@@ -1,6 +1,6 @@
 """A scenario, played until its model does what it is about, or until that is not to be expected.
 
-    tried = try_scenario(scenario, target, given(scenario), api_version="v1beta", clock=REAL)
+    tried = try_scenario(scenario, target, given(scenario), api_version="v1beta", sleep=target.wait)
     for attempt in tried.attempts:
         attempt.played, attempt.unmet
 
@@ -10,7 +10,7 @@ again, asked more firmly; how often, a sequential test decides. Only what goes o
 endpoint's fault.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +18,6 @@ from conformance.errors import BudgetSpent, ConformanceError, EndpointStrange, K
 from conformance.judge.judge import judge
 from conformance.judge.verdict import Report
 from conformance.scenario.live.chance import SequentialTest
-from conformance.scenario.live.clock import Clock
 from conformance.scenario.live.insisting import insisting
 from conformance.scenario.play import Miss, Played, play
 from conformance.scenario.scenario import Scenario
@@ -72,13 +71,14 @@ def try_scenario(
     given: Mapping[str, str],
     *,
     api_version: str,
-    clock: Clock,
+    sleep: Callable[[float], None],
     closed: bool = False,
     firmly: bool = True,
 ) -> Tried:
     """Play a scenario, and again while what it depends on is not met and may be yet.
 
-    given: the values for what it needs. closed: whether what the contract does not know fails.
+    given: the values for what it needs. sleep: how to wait between two polls.
+    closed: whether what the contract does not know fails.
     firmly: whether it is asked more firmly the next time.
 
     Raises:
@@ -91,7 +91,7 @@ def try_scenario(
     while not tried.why:
         asked = insisting(scenario, len(tried.attempts) if firmly else 0)
         try:
-            played = play(asked, target, api_version=api_version, given=given, sleep=clock.sleep)
+            played = play(asked, target, api_version=api_version, given=given, sleep=sleep)
         except ConformanceError as error:
             if not tried.attempts:
                 raise
