@@ -98,7 +98,7 @@ class Bookkeeping:
     def take(self, line: Line) -> None:
         """Take one line into account, before or after `Known.applied`."""
         if line["type"] in SUMMARIES:
-            given_up = line["outcome"] in _UNPLAYED or line["problem"] or line["exit_code"]
+            given_up = line["outcome"] in _UNPLAYED or line["problem"] or line.get("exit_code")
             self._subjects[line["subject"]].played = not given_up
         elif (finding := finding_of(line)) is not None:
             found = self._subjects[line["subject"]].found
