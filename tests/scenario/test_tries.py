@@ -1,4 +1,4 @@
-"""What is tried again: a server's error that comes each time is found, whatever else is wrong beside it.
+"""What is tried again, and what comes of it where a server errs each time, or a model never does its part.
 
 No socket: the reference server, of which one thing or another is wrong.
 """
@@ -6,16 +6,24 @@ No socket: the reference server, of which one thing or another is wrong.
 import json
 from dataclasses import dataclass, field
 
+import pytest
+
 from conformance.contract.places import folder
 from conformance.scenario.judging import judge_tried
 from conformance.scenario.live.tries import Tried, try_scenario
 from conformance.scenario.needs import given
-from conformance.scenario.scenario import read_scenario
+from conformance.scenario.scenario import Scenario, read_scenario
 from conformance.server.service import Service
 from conformance.wire.exchange import Exchange, Request, Response, header
 from tests.live.clock import FakeClock
 
-REFUSALS = read_scenario(folder("scenarios") / "interactions" / "refusals.scenario.yaml")
+OURS = folder("scenarios") / "interactions"
+REFUSALS = read_scenario(OURS / "refusals.scenario.yaml")
+SEARCHES = [
+    one
+    for one in map(read_scenario, sorted(OURS.glob("*.scenario.yaml")))
+    if "IX-SEARCH-002" in one.exercises
+]
 
 
 @dataclass(slots=True)
@@ -74,3 +82,32 @@ def test_an_error_that_comes_once_is_an_accident_beside_another_fault() -> None:
     told = tried(out_of_order=1)
     assert len(told.attempts) == 2
     assert failing(told) == {"IX-CREATE-005"}
+
+
+@dataclass(slots=True)
+class Incurious:
+    """Its model never searches: tools do not reach it."""
+
+    service: Service = field(default_factory=lambda: Service(7))
+    url: str = "http://127.0.0.1:1"
+    key: str = "k"
+
+    def send(self, request: Request) -> Exchange:
+        """Answer from what it has learnt."""
+        asked = {**json.loads(request.body or b"{}")}
+        asked.pop("tools", None)
+        body = json.dumps(asked).encode() if request.body else b""
+        answer = self.service.answer(Request(request.method, request.url, request.headers, body))
+        response = Response(answer.status, answer.headers, b"".join(answer.followed()))
+        return Exchange(request, response, witnessed=True)
+
+
+@pytest.mark.parametrize("scenario", SEARCHES, ids=lambda one: one.id)
+def test_a_model_that_does_not_search_is_no_fault_of_its_endpoint(scenario: Scenario) -> None:
+    """What its searches would have shown is inconclusive."""
+    told = try_scenario(scenario, Incurious(), given(scenario), api_version="v1beta", clock=FakeClock())
+    found = {
+        one.outcome for part in judge_tried(told, closed=False, weak=False) for one in part.report.findings
+    }
+    assert "inconclusive" in found
+    assert not found & {"fail", "untestable"}
