@@ -98,7 +98,8 @@ class Bookkeeping:
     def take(self, line: Line) -> None:
         """Take one line into account, before or after `Known.applied`."""
         if line["type"] in SUMMARIES:
-            self._subjects[line["subject"]].played = line["outcome"] not in _UNPLAYED and not line["problem"]
+            given_up = line["outcome"] in _UNPLAYED or line["problem"] or line.get("exit_code")
+            self._subjects[line["subject"]].played = not given_up
         elif (finding := finding_of(line)) is not None:
             found = self._subjects[line["subject"]].found
             found[finding] = worst((line["outcome"], found.get(finding, "excluded")))

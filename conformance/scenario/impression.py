@@ -132,7 +132,9 @@ def _absent(call: Call) -> Impression | None:
     if call.status not in (404, 405, 501):
         return None
     google = isinstance(call.answered, dict) and isinstance(call.answered.get("error"), dict)
-    hint = "Look whether the address is that of the API, without a path behind it, and try --api-version v1."
+    other = "v1beta" if path.startswith("/v1/") else "v1"
+    hint = "Look whether the address is that of the API, without a path behind it, and try --api-version "
+    hint += f"{other}."
     if google:
         hint = f"Perhaps it speaks generateContent alone. {hint}"
     return Impression(

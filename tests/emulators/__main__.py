@@ -15,6 +15,8 @@ from pathlib import Path
 
 from tests.emulators.emulator import HERE, started
 
+HAD = ("file_search_store=fileSearchStores/handbooks", "mcp_server=https://example.com/mcp")
+"""What scenarios need of an account; neither of them asks whether it is there."""
 NAMES = [one["name"] for one in json.loads((HERE / "pins.json").read_text(encoding="utf-8"))]
 
 
@@ -29,6 +31,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, started(options.name, Path(folder)) as emulator:
         command = [sys.executable, "-P", "-m", "conformance.cli", "run", "--target", emulator.url]
         command += ["--key-env", "EMULATOR_KEY", *([] if "--known" in rest else known), *rest]
+        command += [word for thing in HAD for word in ("--have", thing)]
         return subprocess.run(
             command, env=os.environ | {"EMULATOR_KEY": emulator.key}, check=False
         ).returncode

@@ -261,6 +261,15 @@ def test_what_was_not_played_proves_nothing(tmp_path: Path) -> None:
         assert book.rewritten() == book.known
 
 
+def test_an_endpoint_without_the_api_proves_nothing_of_a_list(tmp_path: Path) -> None:
+    """Its first answer is told and nothing else is judged, so that no entry is stale by it."""
+    lines = case("framing/no-space", verdict("it has no Interactions API", "", "inconclusive"))
+    assert told(booked(known(tmp_path, entry()), [{**lines[0], "exit_code": 5}, *lines[1:]])) == []
+    assert told(booked(known(tmp_path, entry()), lines)) == [
+        "SSE-007 in framing/no-space is known, and fails no more"
+    ]
+
+
 def test_an_entry_of_no_case_is_red_in_a_whole_run(tmp_path: Path) -> None:
     """Whoever selects cases has not selected the others."""
     list_ = known(tmp_path, entry(cases=["framing/no-spice"]))

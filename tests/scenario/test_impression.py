@@ -222,6 +222,17 @@ def test_generate_content_alone_is_supposed_where_google_answers() -> None:
     assert ["generateContent" in hint for hint in hints] == [True, False]
 
 
+@pytest.mark.parametrize(("asked", "other"), [("v1beta", "v1"), ("v1", "v1beta")])
+def test_where_a_version_is_absent_the_other_one_is_advised(asked: str, other: str) -> None:
+    """And never the one that was just tried."""
+    one = exchange(404, b"Not Found", "text/plain")
+    assert one.request is not None
+    url = URL.replace("v1beta", asked)
+    told = impression(replace(one, request=replace(one.request, url=url)))
+    assert told is not None
+    assert told.hint.endswith(f"try --api-version {other}.")
+
+
 def test_a_stream_of_the_older_schema_is_told() -> None:
     """By the names of its events."""
     with listening(speaks_the_older_schema) as server:

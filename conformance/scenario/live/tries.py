@@ -103,11 +103,11 @@ def try_scenario(
             return tried
         if played.ended is not None:
             tried.why = str(played.ended)
-        elif tried.last.report.of("fail"):
-            tried.why = "what was answered is wrong, whatever the model does"
         elif luck.broken:
             tried.broken = luck.broken
             tried.why = "it is so as a rule"
+        elif tried.last.report.of("fail") and not accidents(played):
+            tried.why = "what was answered is wrong, whatever the model does"
         elif met.add(False) == "seldom":
             tried.why = "it is not to be expected any more"
     return tried
