@@ -21,7 +21,7 @@ def render_forecast(tally: Tally, budget: Mapping[str, int]) -> Iterator[str]:
     others = [line for line in tally.scenarios if "forecast" not in line]
     width = max((len(line["subject"]) for line in tally.scenarios), default=0)
     shown: set[str] = set()
-    yield "would be sent"
+    yield "would be sent, in this order"
     for line in sent:
         new = set(line["forecast"]["shows"]) - shown
         shown |= new
@@ -35,7 +35,8 @@ def render_forecast(tally: Tally, budget: Mapping[str, int]) -> Iterator[str]:
     totals = {name: sum(line["forecast"][name] for line in sent) for name in _NAMES}
     limits = " of at most " + ", ".join(f"{most:,} {name}" for name, most in budget.items()) if budget else ""
     cost = f"{totals['requests']:,} requests, about {totals['tokens']:,} tokens{limits}"
-    yield f"{len(sent)} scenarios, {len(shown)} requirements: {cost}; nothing was sent"
+    told = f"{len(sent)} scenarios, {len(shown)} requirements: {cost}"
+    yield f"{told}; nothing was sent, and what is asked again comes on top"
 
 
 def _cost(forecast: Line) -> str:
@@ -56,13 +57,13 @@ def spent_line(line: Line) -> str:
     parts.append(_of(line, "seconds", f"{line['seconds']:.0f}"))
     told = f"spent: {', '.join(parts)}"
     if line["busy"]:
-        times = ", ".join(f"{count} times HTTP {status}" for status, count in line["busy"].items())
+        times = ", ".join(f"HTTP {status} ×{count}" for status, count in line["busy"].items())
         told += f" · busy {times}, {line['paused_s']:.0f} s waited"
     if line["lost"]:
         told += f" · {line['lost']} without an answer"
     if line["stored"]:
         gone = line["stored"] - len(line["left"])
-        told += f" · {gone} of {line['stored']} stored interactions deleted again"
+        told += f" · {gone} of {line['stored']} stored interactions are gone again"
     return told
 
 

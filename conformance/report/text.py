@@ -184,7 +184,8 @@ def render_run(tally: Tally, *, verbose: bool) -> Iterator[str]:
     by_scenario: dict[str, list[str]] = defaultdict(list)
     for line in sorted(tally.scenarios, key=lambda line: str(line["subject"])):
         name = line["subject"].rpartition("[")[0]
-        by_scenario[name].append(f"{line['outcome']} ({line['target']})")
+        if line["outcome"] != "not-applicable":
+            by_scenario[name].append(f"{line['outcome']} ({line['target']})")
     width = max((len(name) for name in by_scenario), default=0)
     for name, outcomes in sorted(by_scenario.items()):
         yield f"    {name:<{width}}  {', '.join(outcomes)}"

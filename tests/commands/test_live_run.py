@@ -138,7 +138,7 @@ def test_a_dry_run_sends_nothing(run: Runner) -> None:
         done = run(url, "text", "search", "file_search", options=("--dry-run", "--budget", "requests=4"))
     assert books.requests == []
     assert done.code == 0
-    assert done.out.splitlines()[0] == "would be sent"
+    assert done.out.splitlines()[0] == "would be sent, in this order"
     assert "beyond the budget" in done.out
     assert "1 scenarios, " in done.out
     assert "of at most 4 requests; nothing was sent" in done.out
@@ -161,8 +161,8 @@ def test_what_was_spent_is_in_the_record_and_the_text(run: Runner) -> None:
     assert (done.spent["stored"], done.spent["left"], books.stored) == (3, [], set())
     assert run.clock.slept == [7.0]
     assert "spent: 7 of 40 requests, " in done.out
-    assert "busy 1 times HTTP 429, 7 s waited" in done.out
-    assert "3 of 3 stored interactions deleted again" in done.out
+    assert "busy HTTP 429 ×1, 7 s waited" in done.out
+    assert "3 of 3 stored interactions are gone again" in done.out
     assert "left behind" not in done.out
     assert f"waiting 7 s: {url} answers HTTP 429 with Retry-After: 7" in done.err
 
@@ -335,7 +335,7 @@ def test_what_cannot_be_deleted_is_told(run: Runner) -> None:
     (name,) = books.stored
     assert done.spent["left"] == [name]
     assert f"left behind: {name}" in done.out
-    assert "0 of 1 stored interactions deleted again" in done.out
+    assert "0 of 1 stored interactions are gone again" in done.out
 
 
 def test_what_fails_is_deleted_too(run: Runner) -> None:

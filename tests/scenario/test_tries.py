@@ -60,7 +60,7 @@ def _without_agent(request: Request) -> Request:
 def tried(out_of_order: int) -> Tried:
     """The refusals, played until they need not be played again."""
     return try_scenario(
-        REFUSALS, Wrong(out_of_order), given(REFUSALS), api_version="v1beta", clock=FakeClock()
+        REFUSALS, Wrong(out_of_order), given(REFUSALS), api_version="v1beta", sleep=FakeClock().sleep
     )
 
 
@@ -105,7 +105,7 @@ class Incurious:
 @pytest.mark.parametrize("scenario", SEARCHES, ids=lambda one: one.id)
 def test_a_model_that_does_not_search_is_no_fault_of_its_endpoint(scenario: Scenario) -> None:
     """What its searches would have shown is inconclusive."""
-    told = try_scenario(scenario, Incurious(), given(scenario), api_version="v1beta", clock=FakeClock())
+    told = try_scenario(scenario, Incurious(), given(scenario), api_version="v1beta", sleep=FakeClock().sleep)
     found = {
         one.outcome for part in judge_tried(told, closed=False, weak=False) for one in part.report.findings
     }

@@ -18,7 +18,10 @@ __all__ = ["LIVE", "Budget", "Purse"]
 
 _PARTS = ("requests", "tokens", "seconds")
 _GRACE_S = 10.0
-_ADVICE = "Write it as in --budget requests=40,tokens=20000,seconds=300; what is left out has no limit."
+_ADVICE = (
+    "Write it as in --budget requests=40,tokens=20000,seconds=300, in whole numbers from 1; "
+    "what is left out has no limit."
+)
 
 
 @dataclass(frozen=True, slots=True)
