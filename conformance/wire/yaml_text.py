@@ -31,10 +31,15 @@ def load_yaml(text: str) -> Any:
     Raises:
         YAMLError: it is not YAML, holds a value that Python has not, or is nested without end.
     """
-    from vcr.serializers import yamlserializer
+    import yaml
 
     with _faults_of_yaml(text):
-        return yamlserializer.deserialize(text)
+        try:
+            return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        except yaml.constructor.ConstructorError:
+            from vcr.serializers import yamlserializer  # it imports what opens a socket, and few need it
+
+            return yamlserializer.deserialize(text)
 
 
 def load_yaml_documents(text: str) -> list[Any]:
