@@ -247,6 +247,7 @@ def test_a_run_does_not_go_on_with_other_options(
     )
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_is_ended_at_last() -> None:
     """Whatever was seen whole is asked for once, even though nobody could tidy up."""
     asked = []
@@ -290,6 +291,7 @@ def kill_after(command: list[str], record: Path, summaries: int) -> None:
     assert '"footer"' not in record.read_text()
 
 
+@pytest.mark.slow
 def test_the_cases_of_a_client_are_shared_and_resumed(capsys: pytest.CaptureFixture[str]) -> None:
     """As scenarios are; calls with random cuts are so many in all shards together."""
     call = ["client", "--only", "framing", "--only", "cuts", "--cuts", "6"]

@@ -96,7 +96,7 @@ def test_the_control_client_gives_no_finding_for_long(seed: int) -> None:
 @pytest.mark.parametrize(
     ("name", "requirement", "outcome", "most_events", "most_cuts"),
     [
-        ("splits-lines-per-chunk", "SSE-014", "fail", 5, 1),
+        pytest.param("splits-lines-per-chunk", "SSE-014", "fail", 5, 1, marks=pytest.mark.slow),
         pytest.param("decodes-per-chunk", "SSE-012", "fail", 7, 2, marks=pytest.mark.slow),
         ("loses-unknown-events", "IX-SDK-007", "warn", 3, 0),
         pytest.param("splits-at-unicode-lines", "SSE-021", "fail", 7, 0, marks=pytest.mark.slow),

@@ -160,6 +160,7 @@ def test_a_cassette_that_cannot_be_played_is_named(
     assert "Traceback" not in told + notes
 
 
+@pytest.mark.slow
 def test_a_cassette_cut_off_anywhere_is_never_green(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,6 +77,7 @@ def test_gzip_is_undone_although_identity_was_asked(capsys: pytest.CaptureFixtur
     assert json.loads(body) == badservers.INTERACTION
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from /proc")
 @pytest.mark.parametrize("behaviour", [badservers.sends_200_mb, badservers.unpacks_to_200_mb])
 def test_a_large_body_takes_bounded_memory(behaviour: Behaviour) -> None:

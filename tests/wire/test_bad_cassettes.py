@@ -330,7 +330,13 @@ def test_what_is_no_cassette_at_all_is_named(
     assert f"{tape}: " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("twentieth", range(20))
+@pytest.mark.parametrize(
+    "twentieth",
+    [
+        number if number in (1, 9, 19) else pytest.param(number, marks=pytest.mark.slow)
+        for number in range(20)
+    ],
+)
 def test_half_a_cassette_is_never_green(
     twentieth: int, tape: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -421,6 +427,7 @@ def test_headers_that_nobody_kept_are_unknown(tape: Path) -> None:
     assert (exchange.request.headers, exchange.response.headers) == (None, None)
 
 
+@pytest.mark.slow
 def test_a_broken_cassette_is_recorded_again(tape: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As its hint says."""
     for data in (b"", b"\0\0", base64.b85encode(os.urandom(300)), TEXT.encode()[:700]):

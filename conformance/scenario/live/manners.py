@@ -40,6 +40,7 @@ __all__ = ["Polite", "asked_pause_s"]
 BUSY = frozenset({429, 503})
 _PATIENCE = 6
 _FIRST_PAUSE_S = 1.0
+_AGAIN_S = 0.25
 _LONGEST_PAUSE_S = 300.0
 _LOST = 3
 _REFUSALS = frozenset({400, 401, 403})
@@ -123,7 +124,7 @@ class Polite:
             except TargetUnreachable as error:
                 self._lost_one(error, attempt)
                 self.purse.pay(f"lost {self.purse.requests}", tokens)
-                self._pause(_FIRST_PAUSE_S * 2**attempt, "no answer came")
+                self._pause(_AGAIN_S * 2**attempt, "no answer came")
                 continue
             response = exchange.response
             if response is None or response.status not in BUSY:

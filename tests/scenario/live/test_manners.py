@@ -163,7 +163,7 @@ def test_a_lost_request_is_sent_again() -> None:
     """Once or twice is chance; what it may have cost is paid."""
     asked = Asked(lost, lost, budget="tokens=50000")
     assert asked.create() == 200
-    assert asked.clock.slept == [1.0, 2.0]
+    assert asked.clock.slept == [0.25, 0.5]
     assert asked.purse.lost == 2
     assert asked.purse.tokens > 2 * 700
 
