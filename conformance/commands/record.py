@@ -15,7 +15,7 @@ from conformance.commands.shared import (
     scenario_files,
     target_options,
 )
-from conformance.errors import ConformanceError, UsageRefused
+from conformance.errors import ConformanceError, NeedUnmet, UsageRefused
 from conformance.report.drift import counted
 from conformance.report.spending import spent_line
 from conformance.report.text import printable
@@ -102,17 +102,20 @@ def _refuse_options(options: argparse.Namespace) -> None:
 
 
 def _record(options: argparse.Namespace, files: Sequence[Path], targets: Targets, wishes: Wishes) -> int:
-    codes = {0}
+    codes: set[int] = set()
     for number, file in enumerate(files):
         try:
             print(record_scenario(file, options.target, targets, wishes))
+            codes.add(0)
+        except NeedUnmet as unmet:
+            print(f"not recorded: {printable(scenario_id(file))}: {unmet}", file=sys.stderr)
         except ConformanceError as error:
             codes.add(complain(error))
             if isinstance(error, ENDING):
                 left = ", ".join(scenario_id(file) for file in files[number:])
                 print(f"not recorded: {printable(left)}", file=sys.stderr)
                 break
-    return _worst(codes)
+    return _worst(codes or {NeedUnmet.exit_code})
 
 
 def _refresh(options: argparse.Namespace, files: Sequence[Path], targets: Targets, wishes: Wishes) -> int:

@@ -54,13 +54,14 @@ class Impression:
     exit_code: int
 
 
-def impression(exchange: Exchange) -> Impression | None:
+def impression(exchange: Exchange, key: str = "") -> Impression | None:
     """Give what the answer to a create or a get says of the endpoint; None where it is one of this API.
 
     An error that was asked for says nothing: by a key that is bad on purpose, or `x-conformance-control`.
+    `key`: the one of the caller, which is not bad on purpose, whatever it is.
     """
     call = Trace.of([exchange]).calls[0]
-    if call.operation not in ("create", "get") or call.status is None or _on_purpose(exchange):
+    if call.operation not in ("create", "get") or call.status is None or _on_purpose(exchange, key):
         return None
     looks = (_redirect, _absent, _page, _refused_key, _legacy, _noise)
     return next(filter(None, (look(call) for look in looks)), None)
@@ -78,9 +79,9 @@ def _key(exchange: Exchange) -> str:
     return (exchange.request and header(exchange.request.headers, "x-goog-api-key")) or ""
 
 
-def _on_purpose(exchange: Exchange) -> bool:
+def _on_purpose(exchange: Exchange, key: str = "") -> bool:
     asked = exchange.request.headers if exchange.request is not None else None
-    return _key(exchange) == _WRONG_KEY or header(asked, _CONTROL) is not None
+    return _key(exchange) == _WRONG_KEY != key or header(asked, _CONTROL) is not None
 
 
 def _is_fair(exchange: Exchange) -> bool:

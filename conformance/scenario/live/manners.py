@@ -194,7 +194,7 @@ class Polite:
             return
         if header(asked.headers, "x-goog-api-key") != self.key:
             return
-        told = impression(exchange)
+        told = impression(exchange, self.key)
         if told is None or told.kind != "key refused":
             return
         why = told.sentence.removeprefix("refuses the key: ")

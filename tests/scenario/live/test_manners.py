@@ -354,6 +354,16 @@ def test_a_key_that_is_refused_at_first_is_wrong() -> None:
     assert len(asked.endpoint.requests) == 1
 
 
+def test_the_word_of_a_scenario_for_a_bad_key_is_no_good_key_of_a_run() -> None:
+    """Where somebody takes `bad-key` for a key, its refusal is not on purpose."""
+    asked = Asked(always=says(400, EXPIRED))
+    asked.target.key = "bad-key"
+    right_one = create()
+    wrong = Request(right_one.method, right_one.url, (("x-goog-api-key", "bad-key"),), right_one.body)
+    with pytest.raises(KeyRefused):
+        asked.target.send(wrong)
+
+
 def test_a_key_that_was_good_before_is_lost() -> None:
     """Exit code 5: what was seen stays seen."""
     asked = Asked(right, always=says(400, EXPIRED))
