@@ -13,7 +13,7 @@ A run goes through these steps; beside each, what may end it:
     ask it             KeyRefused                                 usage (2)
                        EndpointStrange                            a finding about the endpoint (1)
                        BudgetSpent, TargetBusy, KeyLost,
-                       EndpointLacking                            not enough evidence (5)
+                       EndpointLacking, RecordingHalf             not enough evidence (5)
     meet its needs     NeedUnmet                                  not applicable, or not enough evidence (5)
     serve              PortTaken, AddressRefused                  usage (2)
     forward            ForwarderLost                              a fault of the harness (3)
@@ -61,6 +61,7 @@ __all__ = [
     "PathMissing",
     "PortTaken",
     "RecordBroken",
+    "RecordingHalf",
     "RecordingUnreadable",
     "RecordingWrong",
     "RecordsDiffer",
@@ -282,6 +283,22 @@ class ScenarioBroken(FileBroken):
     @property
     def hint(self) -> str:
         return "scenarios/README.md shows a full scenario."
+
+
+@dataclass(eq=False)
+class RecordingHalf(ConformanceError):
+    """A conversation was cut off, so that a cassette of it would miss what comes after."""
+
+    scenario: str
+    problem: str
+    exit_code: ClassVar[int] = 5
+
+    def __str__(self) -> str:
+        return f"{self.scenario}: nothing was recorded: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return "A scenario is recorded whole or not at all: record it again."
 
 
 @dataclass(eq=False)

@@ -408,10 +408,28 @@ def test_what_record_writes_run_plays(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out.count("pass (cassettes)") == 3
 
 
+def test_what_cannot_be_recorded_there_is_named_and_the_rest_is_recorded(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is for our own server alone is no error; a budget that ends amid a scenario is told, and 5."""
+    embedded = str(folder("scenarios") / "interactions" / "failed.scenario.yaml")
+    with serving() as server:
+        asked = ["record", "--target", server.url, "--to", "tapes", "--budget", "requests=4"]
+        assert main([*asked, embedded]) == 5
+        assert main([*asked, embedded, TEXT]) == 0
+        named = "not recorded: interactions/failed: it makes sense for embedded and cassettes alone\n"
+        assert capsys.readouterr().err.count(named) == 2
+        assert main([*asked, str(folder("scenarios") / "interactions" / "turns.scenario.yaml")]) == 5
+    told = capsys.readouterr().err
+    assert "interactions/turns: nothing was recorded: at the call " in told
+    assert "the budget is spent" in told
+    assert [path.name for path in Path("tapes").rglob("*.yaml")] == ["text.yaml"]
+
+
 def test_an_answer_that_was_cut_off_is_not_recorded(capsys: pytest.CaptureFixture[str]) -> None:
     """A cassette does not tell that its answer was not whole, so there is none."""
     with listening(badservers.promises_more) as server:
-        assert main(["record", written(), "--target", server.url, "--to", "tapes"]) == 2
+        assert main(["record", written(), "--target", server.url, "--to", "tapes"]) == 5
     assert "nothing was recorded: the connection ended early" in capsys.readouterr().err
     assert not Path("tapes").exists()
 

@@ -18,7 +18,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conformance.contract.places import PACKAGE, folder
-from conformance.errors import CassetteBroken, NeedUnmet, RecordingWrong, ScenarioBroken, UsageRefused
+from conformance.errors import (
+    CassetteBroken,
+    NeedUnmet,
+    RecordingHalf,
+    RecordingWrong,
+    ScenarioBroken,
+    UsageRefused,
+)
 from conformance.judge.judge import judge
 from conformance.report.record import our_version
 from conformance.scenario.live.manners import Polite
@@ -140,7 +147,7 @@ def record_scenario(path: Path, target: str, targets: Targets, wishes: Wishes | 
         UsageRefused: the cassette cannot be written there, or not as wished.
         FileTaken: another process records it.
         NeedUnmet: the model or the account lacks what it needs.
-        ScenarioBroken: it could not be played to its end, so that the cassette would miss requests.
+        RecordingHalf, ScenarioBroken: it could not be played to its end; the cassette would miss requests.
         RecordingWrong: what was answered breaks the contract.
         SecretLeft: what was recorded holds a secret that was not found before.
     """
@@ -218,12 +225,15 @@ def refuse_half(played: Played, secrets: Sequence[str]) -> None:
     """See to it that a conversation which was not played to its end becomes no cassette.
 
     Raises:
-        ScenarioBroken: it was not.
+        RecordingHalf: the endpoint, or what may be spent, came to an end before.
+        ScenarioBroken: an answer had not what the next call needs.
     """
     responses = [call.exchange.response for call in played.trace.calls]
     cut = next((response.cut for response in responses if response is not None and response.cut), "")
-    if played.stopped or cut:
-        why = redact_text(played.stopped or cut, secrets)
+    why = redact_text(played.stopped or cut, secrets)
+    if cut or played.ended is not None:
+        raise RecordingHalf(played.scenario.id, why)
+    if why:
         raise ScenarioBroken(str(played.scenario.file), "", f"nothing was recorded: {why}")
 
 
